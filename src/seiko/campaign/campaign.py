@@ -1,0 +1,455 @@
+"""The loop and its memory: ask, tell, advance.
+
+    ask      draw candidates from the current model, choose the batch, reserve its labels in the budget
+    tell     take labels, in any order and part by part
+    advance  fit the reward model on all labels, move the model, report, go on to the next round
+
+Each verb is one transaction: it folds the ledger, decides, and appends its event if nobody else appended meanwhile. A
+process killed at any instant has either done the verb or not; repeated, it does the same, because every draw is seeded by
+(seed, round, verb). Models are loaded when a verb first needs one: `tell` and `status` never do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from seiko import config
+from seiko.campaign.candidates import Labelled
+from seiko.campaign.errors import (
+    BudgetSpent,
+    LabelConflict,
+    NothingAsked,
+    PendingLabels,
+    RecipeMismatch,
+    UnknownQuery,
+)
+from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun
+from seiko.campaign.proposal import identity, propose
+from seiko.campaign.recipe import Recipe
+from seiko.campaign.round import Progress, advance_model, calibration_report
+from seiko.campaign.state import Query, RoundReport, RunState, fold
+from seiko.designs import Design
+from seiko.diffusion import Noise, Transition, rollout
+from seiko.models import DiffusionModel, ModelPolicy
+from seiko.oracles import Label
+from seiko.rewards import Belief, predictive
+
+__all__ = ["Campaign", "LabelLike"]
+
+LabelLike: TypeAlias = Label | float | None
+_ASK, _FIT, _ACQUIRE, _UPDATE, _EVALUATE, _SAMPLE = range(1, 7)
+
+
+class Campaign:
+    """One run: a recipe, a ledger, and the model as the ledger says it is now.
+
+    Make one with `open`; use it as a context manager or call `close`.
+    """
+
+    def __init__(self, ledger: Ledger, modules: tuple[str, ...]) -> None:
+        self.ledger = ledger
+        self._state = RunState()
+        self._modules = modules
+        self._belief: tuple[int, Belief | None] = (0, None)  # (round after which it was fitted, belief)
+        self._live: tuple[int, str | None] = (0, None)  # (rounds, artifact) of the weights in the model
+
+    @classmethod
+    def open(cls, place: str | Path, recipe: Recipe | None = None, *, modules: tuple[str, ...] = ()) -> Campaign:
+        """Open a run, or start one if there is none and a recipe is given.
+
+        Args:
+            place: Run folder, or its URL.
+            recipe: What a new run does; for an existing run, what it must have been started with.
+            modules: Modules beside seiko's own whose exported classes a recipe may name.
+
+        Raises:
+            NoRun: If there is no run and no recipe.
+            RecipeMismatch: If the run was started with another recipe; says where they differ.
+        """
+        allowed = (*config.DEFAULT_MODULES, *modules)
+        written = None if recipe is None else config.to_json(recipe, modules=allowed)
+        try:
+            ledger = Ledger.open(place)
+        except NoRun:
+            if written is None:
+                raise
+            ledger = Ledger.create(place)
+        campaign = cls(ledger, allowed)
+        try:
+            campaign._refresh()
+            if campaign._state.recipe is None:
+                if written is None:
+                    raise NoRun(f"no run at {place}: it was never given a recipe; start it with `seiko run`")
+                campaign._append("opened", {"recipe": written, "digest": config.digest(written, modules=allowed)})
+            elif written is not None and written != campaign._state.recipe:
+                differences = config.difference(campaign._state.recipe, written)
+                raise RecipeMismatch(
+                    f"{place} holds a run of another recipe ({'; '.join(differences[:5])}): "
+                    "choose another folder, or the options that it was started with"
+                )
+            campaign.recipe  # noqa: B018 (a recipe that cannot be read must be found now, not after an ask)
+        except BaseException:
+            ledger.close()
+            raise
+        return campaign
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self.ledger.close()
+
+    def __enter__(self) -> Campaign:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------ what is
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """What the run does."""
+        recipe = config.from_json(self._state.recipe or {}, modules=self._modules)
+        if not isinstance(recipe, Recipe):
+            raise RecipeMismatch(f"the ledger's first event holds a {type(recipe).__name__}, not a recipe")
+        return recipe
+
+    @property
+    def state(self) -> RunState:
+        """The present: everything that the ledger says, folded up to now."""
+        self._refresh()
+        return self._state
+
+    @property
+    def done(self) -> bool:
+        """Whether all rounds are finished."""
+        return len(self.state.reports) >= self.recipe.rounds
+
+    @cached_property
+    def model(self) -> DiffusionModel[Transition]:
+        """The diffusion model; its current version is the one after the last finished round."""
+        return self.recipe.model.load()
+
+    # ---------------------------------------------------------- the verbs
+
+    def ask(self, n: int | None = None, *, progress: Progress = lambda stage, done, total, numbers: None) -> list[Query]:
+        """Return the open round's queries that have no label yet, choosing its batch first if it has none.
+
+        Asking again changes nothing: it returns the same queries, less those that were answered. Asking for a larger
+        batch adds to it.
+
+        Args:
+            n: Size of the round's batch; None for an equal part of what the budget has left.
+            progress: Called while candidates are drawn.
+
+        Raises:
+            BudgetSpent: If n exceeds the labels left, those reserved by pending queries not counted as left.
+            PoolExhausted: If the model draws too few new designs.
+            LedgerReadOnly: If the run folder cannot be written; found before anything is drawn.
+        """
+        if n is not None and n < 1:
+            raise ValueError(f"n must be a positive number of designs, got {n}")
+        while True:
+            state, recipe = self.state, self.recipe
+            if self.done:
+                return []
+            asked = state.asked(state.round)
+            left = recipe.budget - state.charged
+            if n is None:
+                more = 0 if asked else -(-left // (recipe.rounds - len(state.reports)))
+            else:
+                more = max(0, n - len(asked))
+            if more > left:
+                raise BudgetSpent(f"{more} more labels are asked for, the budget of {recipe.budget} has {left} left")
+            if more == 0:
+                return state.pending(state.round)
+            self.ledger.require_writable()
+            queries = self._choose(state, more, len(asked), progress)
+            try:
+                self._append("asked", {"round": state.round, "queries": [_query_row(query) for query in queries]})
+            except LedgerConflict:
+                continue  # somebody else asked meanwhile: fold, and return what they were given
+            return self._state.pending(self._state.round)
+
+    def tell(self, labels: Mapping[str, LabelLike]) -> int:
+        """Take labels by query id: all of them, or none if one is wrong.
+
+        A number is a value, None is infeasible. The same label again is taken once; a failed measurement may be told
+        again.
+
+        Returns:
+            How many labels were new.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+            LabelConflict: If a label differs from the one that is known for the same query.
+            ValueError: If a value is not finite.
+        """
+        given = {id: _as_label(id, label) for id, label in labels.items()}
+        while True:
+            state = self.state
+            new = {}
+            for id, label in given.items():
+                if id not in state.queries:
+                    raise UnknownQuery(f"query {id!r} was never asked in this run; nothing was taken")
+                known = state.labels.get(id)
+                if known is None or (known.status == "failed" and label != known):
+                    new[id] = label
+                elif known != label:
+                    raise LabelConflict(
+                        f"query {id!r} has the label {_in_words(known)} already, got {_in_words(label)}; "
+                        "nothing was taken"
+                    )
+            if not new:
+                return 0
+            self.ledger.require_writable()
+            try:
+                self._append("told", {"labels": {id: asdict(label) for id, label in new.items()}})
+            except LedgerConflict:
+                continue
+            return len(new)
+
+    def advance(
+        self, *, without_pending: bool = False, progress: Progress = lambda stage, done, total, numbers: None
+    ) -> RoundReport:
+        """Fit all labels, move the model, and finish the round.
+
+        Args:
+            without_pending: Go on although labels are missing; they are still taken when they come.
+            progress: Called with the stage, steps done, steps in all and the numbers that matter.
+
+        Raises:
+            NothingAsked: If the round has no batch.
+            PendingLabels: If labels are missing and `without_pending` is false.
+            BudgetSpent: If all rounds are finished.
+        """
+        while True:
+            state, recipe = self.state, self.recipe
+            if self.done:
+                raise BudgetSpent(f"all {recipe.rounds} rounds are finished; start another run to go on")
+            if not state.asked(state.round):
+                raise NothingAsked(f"round {state.round} has no batch yet: ask first")
+            pending = state.pending(state.round)
+            if pending and not without_pending:
+                raise PendingLabels(
+                    f"{len(pending)} labels of round {state.round} are missing ({pending[0].id}, ...): tell them, or "
+                    "advance without them (--without-pending)"
+                )
+            self.ledger.require_writable()
+            report, weights, belief = self._move(state, progress)
+            artifact = self.ledger.artifacts.put_tensors(weights) if weights is not None else None
+            seq = state.last_seq
+            try:
+                self._append("advanced", {"report": asdict(report), "weights": artifact, "fitted_to": seq})
+            except LedgerConflict:
+                self._live = (-1, None)  # the model was moved for a round that another process may have finished
+                continue
+            self._belief, self._live = (report.round, belief), (report.round, artifact)
+            return report
+
+    def sample(self, n: int, *, seed: int = 0, round: int | None = None) -> list[Design]:
+        """Draw fresh designs from the model after a round.
+
+        Args:
+            n: How many; duplicates are kept, for it is the model's law that is drawn from.
+            seed: Other seeds give other designs.
+            round: 0 is the pretrained model; None the last finished round.
+
+        Raises:
+            ValueError: If that round is not finished.
+        """
+        return self.model.export(self.sample_states(n, seed=seed, round=round))
+
+    def sample_states(self, n: int, *, seed: int = 0, round: int | None = None) -> Tensor:
+        """Draw like `sample`, and return states."""
+        if n < 1:
+            raise ValueError(f"n must be a positive number of designs, got {n}")
+        finished = len(self.state.reports)
+        round = finished if round is None else round
+        if not 0 <= round <= finished:
+            raise ValueError(f"round must be one of 0 (pretrained) to {finished} (the last finished), got {round}")
+        self._load(round)
+        policy: ModelPolicy[Transition] = ModelPolicy(self.model)
+        noise = Noise.seeded(self._seed(_SAMPLE, 0) + seed, n)
+        try:
+            return torch.cat([rollout(policy, None, noise[i : i + 1000]).x_0 for i in range(0, n, 1000)])
+        finally:
+            self._load(finished)
+
+    def belief(self) -> Belief | None:
+        """Return the reward model as it was fitted at the last finished round; None before, or without labels."""
+        finished = len(self.state.reports)
+        if self._belief[0] != finished:
+            self._belief = (finished, self._fit(self._state, finished, self._state.fitted_to) if finished else None)
+        return self._belief[1]
+
+    # -------------------------------------------------------- the insides
+
+    def _refresh(self) -> None:
+        for event in self.ledger.read(after=self._state.last_seq):
+            fold(self._state, event)
+
+    def _append(self, kind: str, payload: dict[str, Any]) -> None:
+        self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)
+        self._refresh()
+
+    def _seed(self, purpose: int, round: int) -> int:
+        return (self.recipe.seed * 1_000 + round) * 10 + purpose
+
+    def _labelled(self, state: RunState, up_to: int | None = None) -> tuple[Labelled, Tensor | None]:
+        """Return labelled states and values, and the labels' noise (NaN where unknown) if any is known."""
+        pairs = state.values(up_to)
+        x = self.model.ingest([query.design for query, _ in pairs])
+        y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
+        noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
+        return Labelled(x, y), torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
+
+    def _fit(self, state: RunState, round: int, up_to: int | None) -> Belief | None:
+        labelled, noise = self._labelled(state, up_to)
+        if len(labelled.y) == 0:
+            return None
+        return self.recipe.reward_model.fit(labelled.x, labelled.y, noise, self._seed(_FIT, round))
+
+    def _load(self, round: int) -> None:
+        """Put the weights after a round into the model's current version."""
+        artifact = self._state.weights[round - 1] if round else None
+        if self._live == (round, artifact):
+            return
+        versions = self.model.versions
+        if versions is not None:
+            if artifact is None:
+                versions.reset()
+            else:
+                versions.load_state_dict(self.ledger.artifacts.get_tensors(artifact))
+        self._live = (round, artifact)
+
+    def _generator(self, round: int) -> torch.Generator:
+        return torch.Generator().manual_seed(self._seed(_ACQUIRE, round))
+
+    def _choose(self, state: RunState, count: int, already: int, progress: Progress) -> list[Query]:
+        recipe, finished = self.recipe, len(state.reports)
+        self._load(finished)
+        belief = self.belief()
+        objective = None if belief is None else recipe.acquisition(belief, self._generator(finished))
+        known = [query.design for query in state.queries.values()]
+        labelled, _ = self._labelled(state)
+        proposal = propose(
+            recipe,
+            self.model,
+            labelled,
+            identity(self.model, self.model.ingest(known), recipe.same) if known else [],
+            objective,
+            count,
+            self._seed(_ASK, state.round) + 7919 * already,
+            lambda done, total: progress("ask", done, total, {}),
+        )
+        predicted: list[tuple[float | None, float | None]] = [(None, None)] * count
+        if belief is not None:
+            with torch.no_grad():
+                mean, std = predictive(belief, proposal.x, None)
+            predicted = list(zip(mean.tolist(), std.tolist(), strict=True))
+        return [
+            Query(
+                id=f"{state.round}-{already + i + 1:04d}",
+                design=design,
+                round=state.round,
+                source=source,
+                mean=mean_i,
+                std=std_i,
+            )
+            for i, (design, source, (mean_i, std_i)) in enumerate(
+                zip(proposal.designs, proposal.sources, predicted, strict=True)
+            )
+        ]
+
+    def _move(
+        self, state: RunState, progress: Progress
+    ) -> tuple[RoundReport, dict[str, Tensor] | None, Belief | None]:
+        started = time.monotonic()
+        recipe, round = self.recipe, state.round
+        self._load(len(state.reports))
+        self._live = (-1, None)  # until the event is in the ledger the model is nobody's
+        if self.model.versions is not None:
+            self.model.versions.remember()
+        progress("fit", 0, 1, {})
+        belief = self._fit(state, round, None)
+        acquisition = recipe.acquisition
+        if round == recipe.rounds and recipe.final_acquisition is not None:
+            acquisition = recipe.final_acquisition
+        moved = advance_model(
+            recipe,
+            self.model,
+            belief,
+            None if belief is None else acquisition(belief, self._generator(round)),
+            alpha=state.reports[-1].alpha if state.reports else None,
+            seeds=(self._seed(_UPDATE, round), self._seed(_EVALUATE, round)),
+            progress=progress,
+        )
+        batch = [state.labels[query.id] for query in state.asked(round) if query.id in state.labels]
+        values = [label.value for label in batch if label.value is not None]
+        judged = [label for label in batch if label.status != "failed"]
+        every = [label.value for _, label in state.values() if label.value is not None]
+        report = RoundReport(
+            round=round,
+            labels_used=state.answered,
+            feasible=len(values) / len(judged) if judged else None,
+            batch_mean=sum(values) / len(values) if values else None,
+            best=max(every, default=None),
+            prequential=_prequential(state, round),
+            held_out=None if belief is None else calibration_report(belief.report.held_out),
+            seconds=time.monotonic() - started,
+            **moved,
+        )
+        weights = self.model.versions.state_dict() if self.model.versions is not None else None
+        return report, weights, belief
+
+
+def _prequential(state: RunState, round: int) -> Any:
+    """Return how the predictions recorded with a round's queries met its labels; None without any."""
+    from seiko.rewards import calibration
+
+    rows = [
+        (query.mean, query.std, label.value)
+        for query, label in state.values()
+        if query.round == round and query.mean is not None and query.std is not None
+    ]
+    if not rows:
+        return None
+    mean, std, value = torch.tensor(rows, dtype=torch.float64).T
+    return calibration_report(calibration(mean, std, value))
+
+
+def _query_row(query: Query) -> dict[str, Any]:
+    return {
+        "id": query.id,
+        "content": query.design.content,
+        "kind": query.design.kind,
+        "source": query.source,
+        "mean": query.mean,
+        "std": query.std,
+    }
+
+
+def _as_label(id: str, label: LabelLike) -> Label:
+    if isinstance(label, Label):
+        return label
+    if label is None:
+        return Label.infeasible("told as None")
+    try:
+        return Label(value=float(label))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"query {id!r}: {error}; nothing was taken") from error
+
+
+def _in_words(label: Label) -> str:
+    return f"{label.value!r}" if label.status == "value" else label.status

@@ -1,0 +1,138 @@
+"""Where the candidates of a batch come from: fresh draws, and the best labelled designs remasked and refilled.
+
+    fresh     x_0 ~ p_current
+    remask    take one of the best labelled designs, mask each position with probability `mask_rate` (at least one),
+              let the current model refill: a draw from p_current(. | the kept positions)
+
+A source proposes states; it does not know what was labelled before nor which of them will be chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seiko.diffusion import MaskedDiffusion, Noise, State, Transition, rollout
+from seiko.models import DiffusionModel, ModelPolicy
+
+__all__ = ["CandidateSource", "Fresh", "Labelled", "Remask"]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The labelled designs that a source may start from.
+
+    Args:
+        x: `[n, *event]` states.
+        y: `[n]` labels, larger is better.
+    """
+
+    x: State
+    y: Float[Tensor, "n"]
+
+
+class CandidateSource(Protocol):
+    """Proposes candidates for a batch."""
+
+    @property
+    def share(self) -> float:
+        """Its part of the pool, relative to the other sources'."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Name recorded with each query."""
+        ...
+
+    def propose(self, model: DiffusionModel[Transition], labelled: Labelled, noise: Noise) -> State | None:
+        """Return one state for each stream of noise; None if there is nothing to start from."""
+        ...
+
+
+def _check_share(share: float) -> None:
+    if not share > 0:
+        raise ValueError(f"share must be positive, got {share}; leave the source out instead")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fresh:
+    """Draws from the current model.
+
+    Args:
+        share: Part of the pool, relative to the other sources'.
+    """
+
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_share(self.share)
+
+    @property
+    def source(self) -> str:
+        """``"fresh"``."""
+        return "fresh"
+
+    def propose(self, model: DiffusionModel[Transition], labelled: Labelled, noise: Noise) -> State:
+        """Return one fresh draw for each stream."""
+        return rollout(ModelPolicy(model), None, noise).x_0
+
+
+_PARENT, _MASK, _FIRST = 11, 12, 13  # sub-streams: which design, which positions, the one that is always masked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remask:
+    """The best labelled designs, partly masked and refilled by the current model; masked diffusion only.
+
+    Args:
+        share: Part of the pool, relative to the other sources'.
+        best: How many of the best labelled designs are started from, each equally often.
+        mask_rate: Probability with which a position is masked; a pair (low, high) draws it for each candidate.
+    """
+
+    share: float = 1.0
+    best: int = 50
+    mask_rate: float | tuple[float, float] = 0.3
+
+    def __post_init__(self) -> None:
+        _check_share(self.share)
+        if self.best < 1:
+            raise ValueError(f"best must be at least 1 design, got {self.best}")
+        low, high = self.rates
+        if not 0 < low <= high <= 1:
+            raise ValueError(f"mask_rate must lie in (0, 1], or be (low, high) there, got {self.mask_rate}")
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Lowest and highest mask rate."""
+        return self.mask_rate if isinstance(self.mask_rate, tuple) else (self.mask_rate, self.mask_rate)
+
+    @property
+    def source(self) -> str:
+        """``"remask"``."""
+        return "remask"
+
+    def propose(self, model: DiffusionModel[Transition], labelled: Labelled, noise: Noise) -> State | None:
+        """Return one refilled design for each stream; None before the first label.
+
+        Raises:
+            TypeError: If the model is not a masked diffusion model.
+        """
+        process = model.process
+        if not isinstance(process, MaskedDiffusion):
+            raise TypeError(f"Remask needs a masked diffusion model, this one uses {type(process).__name__}")
+        if len(labelled.y) == 0:
+            return None
+        best = labelled.y.argsort(descending=True, stable=True)[: self.best]
+        parent = (noise.fold_in(_PARENT).uniform() * len(best)).long().clamp(max=len(best) - 1)
+        start = labelled.x[best[parent.to(best.device)]]
+        u = noise.fold_in(_MASK).uniform((start.shape[1] + 1,))
+        low, high = self.rates
+        masked = u[:, 1:] < low + (high - low) * u[:, :1]
+        always = (noise.fold_in(_FIRST).uniform() * start.shape[1]).long().clamp(max=start.shape[1] - 1)
+        masked[torch.arange(len(masked)), always] = True
+        return rollout(ModelPolicy(model), None, noise, start=start.masked_fill(masked, process.mask_token)).x_0

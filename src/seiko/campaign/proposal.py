@@ -1,0 +1,132 @@
+"""Draw the pool of a batch and choose from it.
+
+Duplicates, designs that the ledger knows and designs that the oracle could not tell from them (`Recipe.same`) leave the
+pool here, before anything is spent; so only i.i.d. mode ever sends a design twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seiko.campaign.candidates import CandidateSource, Labelled
+from seiko.campaign.errors import PoolExhausted
+from seiko.campaign.recipe import Recipe
+from seiko.campaign.selection import Pool
+from seiko.designs import Design
+from seiko.diffusion import Noise, State, Transition
+from seiko.models import DiffusionModel
+from seiko.rewards import Symmetry
+
+__all__ = ["Proposal", "identity", "propose"]
+
+CHUNK = 1000  # draws a time: bounds memory, and decides nothing else
+ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A batch that was chosen.
+
+    Args:
+        x: `[n, *event]` states.
+        designs: The same as designs.
+        sources: Name of the source of each.
+    """
+
+    x: State
+    designs: list[Design]
+    sources: list[str]
+
+
+def identity(model: DiffusionModel[Transition], x: State, same: Symmetry | None) -> list[str]:
+    """Return a key for each state, equal for states that are one design to the oracle."""
+    keys = [design.key for design in model.export(x)]
+    if same is None:
+        return keys
+    mirrored = [design.key for design in model.export(same(x))]
+    return [min(pair) for pair in zip(keys, mirrored, strict=True)]
+
+
+def propose(
+    recipe: Recipe,
+    model: DiffusionModel[Transition],
+    labelled: Labelled,
+    known: Iterable[str],
+    score: Callable[[State], Float[Tensor, "n"]] | None,
+    count: int,
+    seed: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Proposal:
+    """Draw candidates and choose a batch.
+
+    Args:
+        recipe: Sources, pool size, selection and symmetry.
+        model: The current model.
+        labelled: What sources may start from.
+        known: Identities that must not be sent again.
+        score: Acquisition at states; None before the first fit.
+        count: Size of the batch.
+        seed: Seeds all draws.
+        progress: Called with candidates drawn and wanted.
+
+    Raises:
+        PoolExhausted: If fewer than `count` new designs turn up in many times the pool.
+    """
+    if recipe.selection.iid:
+        x = _draw(recipe.candidates[0], model, labelled, seed, 0, count)
+        assert x is not None  # Fresh always draws
+        return Proposal(x, model.export(x), [recipe.candidates[0].source] * count)
+    seen = set(known)
+    parts: list[State] = []
+    sources: list[str] = []
+    wanted = max(recipe.pool, count) if score is not None else count
+    total = sum(source.share for source in recipe.candidates)
+    for attempt in range(ATTEMPTS):
+        for which, source in enumerate(recipe.candidates):
+            size = max(1, round(wanted * source.share / total))
+            for start in range(0, size, CHUNK):
+                n = min(CHUNK, size - start)
+                x = _draw(source, model, labelled, seed * 31 + which, attempt * size + start, n)
+                if x is None:
+                    continue
+                new = _new_rows(identity(model, x, recipe.same), seen)
+                parts.append(x[new])
+                sources += [source.source] * len(new)
+                progress(min(len(sources), wanted), wanted)
+        if len(sources) >= count:
+            break
+    if len(sources) < count:
+        raise PoolExhausted(
+            f"only {len(sources)} new designs in {ATTEMPTS} pools of {wanted}, {count} are asked for: the model has "
+            "collapsed or the space is used up; ask for fewer, or raise the KL coefficients (or lower the KL budget)"
+        )
+    x = torch.cat(parts)
+    pool = Pool(x, None if score is None else _in_chunks(score, x), model.distance)
+    rows = recipe.selection(pool, count)
+    return Proposal(x[rows], model.export(x[rows]), [sources[i] for i in rows])
+
+
+def _draw(
+    source: CandidateSource, model: DiffusionModel[Transition], labelled: Labelled, seed: int, first: int, count: int
+) -> State | None:
+    return source.propose(model, labelled, Noise.seeded(seed, range(first, first + count)))
+
+
+def _new_rows(keys: list[str], seen: set[str]) -> list[int]:
+    """Return the rows whose key was not seen, and remember them."""
+    rows = []
+    for row, key in enumerate(keys):
+        if key not in seen:
+            seen.add(key)
+            rows.append(row)
+    return rows
+
+
+def _in_chunks(score: Callable[[State], Tensor], x: State) -> Float[Tensor, "n"]:
+    with torch.no_grad():
+        return torch.cat([score(part) for part in x.split(4096)])

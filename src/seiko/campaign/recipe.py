@@ -1,0 +1,85 @@
+"""The whole configuration of a run as one frozen tree; written into the ledger's first event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from seiko.acquisition import Acquisition
+from seiko.campaign.candidates import CandidateSource, Fresh
+from seiko.campaign.selection import Selection, TopAcquisition
+from seiko.models import ModelSource
+from seiko.oracles import Oracle
+from seiko.rewards import RewardModel, Symmetry
+from seiko.updates import KLBudget, Strength, Update
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that decides what a run does; equal recipes give equal runs.
+
+    Args:
+        name: What the run is about.
+        model: The pretrained diffusion model.
+        oracle: Who answers in a closed loop; None if people or a laboratory do.
+        reward_model: What turns labels into a belief.
+        acquisition: What turns the belief into the objective A, for the batch and for the update.
+        final_acquisition: What the last update maximises, after which no label follows that optimism could pay for;
+            None for the same as before.
+        update: The inner optimiser; None leaves the model as it is (screening).
+        strength: The two anchors' coefficients, or a budget of nats.
+        steps: Steps of the update a round.
+        samples: Trajectories a step.
+        candidates: Where the pool of a batch comes from.
+        pool: Candidates drawn for a batch, all sources together.
+        selection: How the batch is chosen from the pool.
+        same: Designs that this symmetry maps onto each other are one and the same to the oracle (two strands of a
+            double-stranded DNA): only one of them is ever sent.
+        budget: Labels that may be bought in all.
+        rounds: Batches that they are bought in.
+        seed: Seeds everything.
+
+    Raises:
+        ValueError: If a number is out of range; it is named.
+    """
+
+    name: str
+    model: ModelSource
+    oracle: Oracle | None = None
+    reward_model: RewardModel
+    acquisition: Acquisition
+    final_acquisition: Acquisition | None = None
+    update: Update[Any] | None
+    strength: Strength = KLBudget()
+    steps: int = 100
+    samples: int = 256
+    candidates: tuple[CandidateSource, ...] = (Fresh(),)
+    pool: int = 2000
+    selection: Selection = TopAcquisition()
+    same: Symmetry | None = None
+    budget: int
+    rounds: int
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.budget < 1:
+            raise ValueError(f"budget must be a positive number of labels, got {self.budget}")
+        if self.rounds < 1:
+            raise ValueError(f"rounds must be at least 1, got {self.rounds}")
+        if self.rounds > self.budget:
+            raise ValueError(
+                f"rounds must not exceed the budget, a round needs a label: got {self.rounds} rounds, "
+                f"budget {self.budget}"
+            )
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}; update=None leaves the model as it is")
+        if self.samples < 2:
+            raise ValueError(f"samples must be at least 2 trajectories a step, got {self.samples}")
+        if self.pool < 1:
+            raise ValueError(f"pool must be at least 1 candidate, got {self.pool}")
+        if not self.candidates:
+            raise ValueError("candidates must name at least one source, for example (Fresh(),)")
+        if not isinstance(self.candidates[0], Fresh):
+            raise ValueError("the first source of candidates must be Fresh: nothing else exists before the first label")

@@ -1,0 +1,125 @@
+"""How a batch is chosen from the pool of candidates.
+
+The pool that a selection sees holds no duplicate and nothing that the ledger knows, except under
+`Everything(paper=True)`, where each i.i.d. draw of the model is labelled as it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seiko.diffusion import State
+
+__all__ = ["Distance", "Diverse", "Everything", "Pool", "Selection", "TopAcquisition"]
+
+Distance = Callable[[State, State], Float[Tensor, "n m"]]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Candidates for a batch, in the order in which they were drawn.
+
+    Args:
+        x: `[n, *event]` states.
+        score: `[n]` acquisition, larger is better; None before the first fit.
+        distance: Pairwise distance between states, given by the domain.
+    """
+
+    x: State
+    score: Float[Tensor, "n"] | None
+    distance: Distance
+
+
+class Selection(Protocol):
+    """Chooses a batch."""
+
+    @property
+    def iid(self) -> bool:
+        """Whether the batch must be i.i.d. draws of the model, duplicates included."""
+        ...
+
+    def __call__(self, pool: Pool, count: int) -> list[int]:
+        """Return the rows of the batch; at most `count`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Everything:
+    """Label each draw of the model, without choosing.
+
+    Args:
+        paper: Keep duplicates and known designs too, as in the paper's algorithm; for comparisons. A label is then
+            bought twice.
+    """
+
+    paper: bool = False
+
+    @property
+    def iid(self) -> bool:
+        """Whether duplicates are kept."""
+        return self.paper
+
+    def __call__(self, pool: Pool, count: int) -> list[int]:
+        """Return the first candidates."""
+        return list(range(min(count, len(pool.x))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopAcquisition:
+    """Take the candidates of largest acquisition; before the first fit, the first ones drawn."""
+
+    @property
+    def iid(self) -> bool:
+        """False."""
+        return False
+
+    def __call__(self, pool: Pool, count: int) -> list[int]:
+        """Return the best candidates, best first."""
+        if pool.score is None:
+            return list(range(min(count, len(pool.x))))
+        order: list[int] = pool.score.argsort(descending=True, stable=True)[:count].tolist()
+        return order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diverse:
+    """Greedy max-min: of the candidates of largest acquisition, each time the one farthest from those chosen.
+
+    Args:
+        shortlist: The choice is among shortlist * count candidates of largest acquisition; 1 is `TopAcquisition`.
+
+    References:
+        Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985 (the greedy, within a factor of 2).
+    """
+
+    shortlist: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not self.shortlist >= 1:
+            raise ValueError(f"shortlist must be at least 1, got {self.shortlist}")
+
+    @property
+    def iid(self) -> bool:
+        """False."""
+        return False
+
+    def __call__(self, pool: Pool, count: int) -> list[int]:
+        """Return the batch, the candidate of largest acquisition first."""
+        rows = torch.tensor(TopAcquisition()(pool, max(count, round(self.shortlist * count))))
+        if len(rows) <= count:
+            found: list[int] = rows.tolist()
+            return found
+        x = pool.x[rows]
+        chosen = [0]
+        nearest = pool.distance(x, x[:1])[:, 0].clone()
+        while len(chosen) < count:
+            nearest[chosen[-1]] = -1
+            chosen.append(int(nearest.argmax()))
+            nearest = torch.minimum(nearest, pool.distance(x, x[chosen[-1]][None])[:, 0])
+        return [int(rows[i]) for i in chosen]

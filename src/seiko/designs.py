@@ -1,0 +1,31 @@
+"""A design: what is drawn from the model, sent to the oracle and kept in the ledger.
+
+A design is text (a sequence, a SELFIES or SMILES string) with a kind that says how to read it. Two designs are the
+same if and only if their `key` is the same: the ledger, the selection and the oracles all compare keys, never
+tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+__all__ = ["Design"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Design:
+    """One candidate in the oracle's own language.
+
+    Args:
+        content: Canonical text, for example ``"ACGTTGCA"``.
+        kind: How to read it: ``"dna"``, ``"protein"``, ``"tokens"``, ``"smiles"``.
+    """
+
+    content: str
+    kind: str = "dna"
+
+    @property
+    def key(self) -> str:
+        """Content address, 16 hexadecimal digits of SHA-256 over kind and content; equal designs have equal keys."""
+        return hashlib.sha256(f"{self.kind}\0{self.content}".encode()).hexdigest()[:16]

@@ -1,0 +1,40 @@
+"""How a sample is made: noise -> schedule -> transition -> process -> rollout. Torch only."""
+
+from seiko.diffusion.noise import Noise
+from seiko.diffusion.process import DDIM, MaskedDiffusion, Process, Step
+from seiko.diffusion.rollout import (
+    Conditioning,
+    GradientWindow,
+    Policy,
+    Trajectory,
+    path_kl,
+    reference_laws,
+    rollout,
+    step_kls,
+)
+from seiko.diffusion.schedule import BetaSchedule, CosineSchedule, Schedule
+from seiko.diffusion.transition import GaussianTransition, MaskedTransition, PerSample, State, Transition
+
+__all__ = [
+    "DDIM",
+    "BetaSchedule",
+    "Conditioning",
+    "CosineSchedule",
+    "GaussianTransition",
+    "GradientWindow",
+    "MaskedDiffusion",
+    "MaskedTransition",
+    "Noise",
+    "PerSample",
+    "Policy",
+    "Process",
+    "Schedule",
+    "State",
+    "Step",
+    "Trajectory",
+    "Transition",
+    "path_kl",
+    "reference_laws",
+    "rollout",
+    "step_kls",
+]

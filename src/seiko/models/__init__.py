@@ -1,0 +1,24 @@
+"""Which pretrained model: one face for all, three versions of the weights on one backbone."""
+
+from seiko.models.alphabet import Alphabet
+from seiko.models.base import DiffusionModel, ModelPolicy, ModelSource
+from seiko.models.masked_lm import MaskedLM, MaskedLMSource
+from seiko.models.pretrain import Architecture, PretrainProgress, Pretraining
+from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
+
+__all__ = [
+    "Alphabet",
+    "Architecture",
+    "DiffusionModel",
+    "FullFineTuning",
+    "LoRA",
+    "MaskedLM",
+    "MaskedLMSource",
+    "ModelPolicy",
+    "ModelSource",
+    "PretrainProgress",
+    "Pretraining",
+    "Tuning",
+    "Version",
+    "Versions",
+]

@@ -1,0 +1,127 @@
+"""A pretrained diffusion model behind one face, and the policy that an update sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seiko.designs import Design
+from seiko.diffusion import Conditioning, Noise, Process, State, Step, Transition
+from seiko.models.versions import Version, Versions
+
+__all__ = ["DiffusionModel", "ModelPolicy", "ModelSource"]
+
+T = TypeVar("T", bound=Transition)
+T_co = TypeVar("T_co", bound=Transition, covariant=True)
+
+
+@runtime_checkable
+class DiffusionModel(Protocol[T_co]):
+    """A diffusion model with its reverse process and three versions of its weights."""
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one state."""
+        ...
+
+    @property
+    def process(self) -> Process[T_co]:
+        """The reverse process that its predictions drive."""
+        ...
+
+    @property
+    def versions(self) -> Versions | None:
+        """The weights; None for a model that cannot move."""
+        ...
+
+    def predict(self, x_t: State, k: Step, conditioning: Conditioning = None) -> Tensor:
+        """Return what `process.transition` needs, under the version in use."""
+        ...
+
+    def decode(self, x_0: State) -> Tensor:
+        """Return the final state as the reward model sees it; differentiable."""
+        ...
+
+    def distance(self, x: State, z: State) -> Float[Tensor, "n m"]:
+        """Return the domain's distance between every x and every z."""
+        ...
+
+    def export(self, x_0: State) -> list[Design]:
+        """Return final states as designs."""
+        ...
+
+    def ingest(self, designs: Sequence[Design]) -> State:
+        """Return designs as final states; the inverse of `export`.
+
+        Raises:
+            ValueError: If a design is not one of this model's, naming it.
+        """
+        ...
+
+
+@runtime_checkable
+class ModelSource(Protocol):
+    """Frozen configuration that says which pretrained model to load; a recipe holds one."""
+
+    def load(self) -> DiffusionModel[Transition]:
+        """Return the model, ready to be drawn from."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelPolicy(Generic[T]):
+    """One version of a diffusion model as a policy.
+
+    Args:
+        model: The model.
+        version: Which of its weights; only ``"current"`` has parameters to optimise.
+        checkpoint: Recompute activations in the backward pass instead of keeping them.
+    """
+
+    model: DiffusionModel[T]
+    version: Version = "current"
+    checkpoint: bool = False
+
+    @property
+    def num_steps(self) -> int:
+        """Denoising steps K."""
+        return self.model.process.num_steps
+
+    @property
+    def memoryless(self) -> bool:
+        """Whether the start carries no information about the end."""
+        return self.model.process.memoryless
+
+    def prior(self, noise: Noise) -> State:
+        """Draw the start x_K."""
+        return self.model.process.prior(self.model.event_shape, noise)
+
+    def transition(self, x_t: State, k: Step, conditioning: Conditioning = None) -> T:
+        """Return p(x_s | x_t) at step k."""
+        if self.checkpoint and torch.is_grad_enabled():
+            prediction = torch.utils.checkpoint.checkpoint(self._predict, x_t, k, conditioning, use_reentrant=False)
+        else:
+            prediction = self._predict(x_t, k, conditioning)
+        return self.model.process.transition(prediction, x_t, k)
+
+    def _predict(self, x_t: State, k: Step, conditioning: Conditioning) -> Tensor:
+        # the version is chosen here, inside of what is checkpointed: the recomputation happens during backward
+        with self._version():
+            return self.model.predict(x_t, k, conditioning)
+
+    def _version(self) -> AbstractContextManager[None]:
+        if self.model.versions is None:
+            return nullcontext()
+        return self.model.versions.use(self.version)  # type: ignore[no-any-return]
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return the weights of `current`; no other version moves."""
+        if self.version != "current" or self.model.versions is None:
+            return []
+        return self.model.versions.parameters()

@@ -1,0 +1,257 @@
+"""Any Hugging Face masked language model as a masked diffusion model over an alphabet.
+
+A masked language model gives p(x_j | the unmasked positions) for every masked j; that is all that masked diffusion
+needs, without a time. The state holds letters 0..V-1 with V for the mask; this file translates them to the language
+model's own token ids, puts its special tokens around them, and keeps the logits of the alphabet's letters only.
+
+A directory is what `save_pretrained` writes (config.json, model.safetensors) and, for models saved by seiko, a
+`seiko.json` with the alphabet and the length. Models without one (ESM-2 and others from the hub) need an alphabet and a
+length; their token ids come from their own tokenizer.
+
+References:
+    Sahoo et al., "Simple and Effective Masked Diffusion Language Models", 2024, https://arxiv.org/abs/2406.07524.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from seiko.designs import Design
+from seiko.diffusion import Conditioning, MaskedDiffusion, State, Step
+from seiko.models.alphabet import Alphabet
+from seiko.models.versions import FullFineTuning, Tuning, Versions
+
+__all__ = ["MaskedLM", "MaskedLMSource", "TokenIds"]
+
+SIDE_FILE = "seiko.json"
+SHIPPED = "seiko:"  # prefix of the priors that travel in the package
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenIds:
+    """Where the alphabet's letters sit in a language model's vocabulary.
+
+    Args:
+        letters: Token id of each letter.
+        mask: Token id of the mask.
+        before: Special tokens put in front of every sequence (CLS).
+        after: Special tokens put behind it (EOS).
+    """
+
+    letters: tuple[int, ...]
+    mask: int
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+
+    @classmethod
+    def plain(cls, alphabet: Alphabet) -> TokenIds:
+        """Return ids 0..V-1 for the letters and V for the mask, as in models trained by seiko."""
+        return cls(letters=tuple(range(len(alphabet))), mask=len(alphabet))
+
+    @classmethod
+    def from_tokenizer(cls, tokenizer: Any, alphabet: Alphabet) -> TokenIds:
+        """Look the letters up in a Hugging Face tokenizer.
+
+        Raises:
+            ValueError: If a letter or the mask is not one token there.
+        """
+        ids = tokenizer.convert_tokens_to_ids(list(alphabet.letters))
+        for letter, token in zip(alphabet.letters, ids, strict=True):
+            if token is None or token == tokenizer.unk_token_id:
+                raise ValueError(f"the tokenizer has no token for the letter {letter!r}")
+        if tokenizer.mask_token_id is None:
+            raise ValueError("the tokenizer has no mask token: this is not a masked language model")
+        around = tokenizer.build_inputs_with_special_tokens([tokenizer.mask_token_id])
+        at = around.index(tokenizer.mask_token_id)
+        return cls(letters=tuple(ids), mask=tokenizer.mask_token_id, before=tuple(around[:at]), after=tuple(around[at + 1 :]))
+
+
+class TokenBackbone(nn.Module):
+    """A masked language model that takes states and returns logits over letters.
+
+    Args:
+        language_model: A transformers `...ForMaskedLM`.
+        ids: Where the letters sit in its vocabulary.
+    """
+
+    def __init__(self, language_model: nn.Module, ids: TokenIds) -> None:
+        super().__init__()
+        self.language_model = language_model
+        self.ids = ids
+        self.register_buffer("letter_ids", torch.tensor(ids.letters), persistent=False)
+        self.register_buffer("state_ids", torch.tensor((*ids.letters, ids.mask)), persistent=False)
+        self.register_buffer("before", torch.tensor(ids.before, dtype=torch.int64), persistent=False)
+        self.register_buffer("after", torch.tensor(ids.after, dtype=torch.int64), persistent=False)
+
+    def forward(self, x_t: State) -> Float[Tensor, "b l v"]:
+        """Return `[b, L, V]` logits, from letters `[b, L]` or from their one-hot relaxation `[b, L, V + 1]`."""
+        length = x_t.shape[1]
+        if x_t.is_floating_point():
+            table = self.language_model.get_input_embeddings().weight  # type: ignore[operator]
+            around = [table[ids].expand(len(x_t), -1, -1) for ids in (self.before, self.after)]
+            embedded = torch.cat([around[0], x_t @ table[self.state_ids], around[1]], dim=1)
+            logits = self.language_model(inputs_embeds=embedded).logits
+        else:
+            around = [ids.expand(len(x_t), -1) for ids in (self.before, self.after)]  # type: ignore[operator]
+            logits = self.language_model(input_ids=torch.cat([around[0], self.state_ids[x_t], around[1]], dim=1)).logits  # type: ignore[index]
+        start = len(self.ids.before)
+        return logits[:, start : start + length][..., self.letter_ids]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class MaskedLM:
+    """A masked diffusion model of sequences of one length.
+
+    Args:
+        versions: The backbone under its three versions.
+        alphabet: Its letters.
+        length: Positions L.
+        num_steps: Denoising steps K; one position a step at K = L.
+    """
+
+    versions: Versions
+    alphabet: Alphabet
+    length: int
+    num_steps: int
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(L,)."""
+        return (self.length,)
+
+    @cached_property
+    def process(self) -> MaskedDiffusion:
+        """Masked diffusion with K steps."""
+        return MaskedDiffusion(vocabulary=len(self.alphabet), num_steps=self.num_steps)
+
+    def predict(self, x_t: State, k: Step, conditioning: Conditioning = None) -> Float[Tensor, "b l v"]:
+        """Return logits over letters at every position; the step does not matter."""
+        return self.versions(x_t)
+
+    def decode(self, x_0: State) -> State:
+        """Return the letters as they are."""
+        return x_0
+
+    def distance(self, x: Int64[Tensor, "n l"], z: Int64[Tensor, "m l"]) -> Float[Tensor, "n m"]:
+        """Return the Hamming distance, in positions."""
+        one_hot = torch.nn.functional.one_hot
+        letters = len(self.alphabet)
+        matches = one_hot(x, letters).flatten(1).float() @ one_hot(z, letters).flatten(1).float().T
+        return self.length - matches
+
+    def export(self, x_0: Int64[Tensor, "n l"]) -> list[Design]:
+        """Return sequences as designs."""
+        return self.alphabet.write(x_0)
+
+    def ingest(self, designs: Sequence[Design]) -> Int64[Tensor, "n l"]:
+        """Return designs as sequences; raises `ValueError` on one that is not of this model."""
+        return self.alphabet.read(designs, self.length)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write the current version in Hugging Face's format (safetensors), with `seiko.json` beside it."""
+        backbone = self.versions.merged()
+        assert isinstance(backbone, TokenBackbone)
+        return save_language_model(backbone.language_model, backbone.ids, self.alphabet, self.length, folder)
+
+
+def save_language_model(
+    language_model: Any,
+    ids: TokenIds,
+    alphabet: Alphabet,
+    length: int,
+    folder: str | Path,
+    provenance: dict[str, Any] | None = None,
+) -> Path:
+    """Write a language model so that `MaskedLMSource` reads it back."""
+    folder = Path(folder)
+    language_model.save_pretrained(folder, safe_serialization=True)
+    side = {"alphabet": asdict(alphabet), "token_ids": asdict(ids), "length": length, "provenance": provenance or {}}
+    (folder / SIDE_FILE).write_text(json.dumps(side, indent=2) + "\n")
+    return folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskedLMSource:
+    """Which masked language model to load, and how it may move.
+
+    Args:
+        name: A local directory, a hub name, or ``"seiko:NAME"`` for a prior that travels in the package.
+        tuning: `FullFineTuning` for small backbones, `LoRA` for large ones.
+        num_steps: Denoising steps; None reveals one position a step.
+        alphabet: Letters; None reads them from the directory's `seiko.json`.
+        length: Positions; None reads it from the directory's `seiko.json`.
+        device: Where the model runs.
+    """
+
+    name: str
+    tuning: Tuning = field(default_factory=FullFineTuning)
+    num_steps: int | None = None
+    alphabet: Alphabet | None = None
+    length: int | None = None
+    device: str = "cpu"
+
+    def locate(self) -> Path | str:
+        """Return the directory, or the hub name if there is no such directory.
+
+        Raises:
+            FileNotFoundError: If the name is a path that does not exist, or no shipped prior has it.
+        """
+        if self.name.startswith(SHIPPED):
+            priors = Path(str(resources.files("seiko"))) / "priors"
+            folder = priors / self.name.removeprefix(SHIPPED)
+            if folder.parent != priors or not folder.is_dir():
+                known = ", ".join(sorted(p.name for p in priors.iterdir() if p.is_dir())) if priors.is_dir() else "none"
+                raise FileNotFoundError(f"no shipped prior is called {self.name!r}; there are: {known}")
+            return folder
+        if Path(self.name).is_dir():
+            return Path(self.name)
+        if os.path.isabs(self.name) or self.name.startswith((".", "~")) or self.name.count("/") > 1:
+            raise FileNotFoundError(f"there is no model directory {self.name!r}")
+        return self.name
+
+    def load(self) -> MaskedLM:
+        """Load the weights (safetensors only) and attach the three versions.
+
+        Raises:
+            FileNotFoundError: If there is no such model.
+            ValueError: If alphabet or length are neither given nor written beside the model.
+        """
+        from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+        where = self.locate()
+        side = self._side_file(where)
+        alphabet = self.alphabet or (Alphabet(**_tuples(side["alphabet"])) if side else None)
+        length = self.length or (side["length"] if side else None)
+        if alphabet is None or length is None:
+            raise ValueError(
+                f"{self.name!r} has no {SIDE_FILE}: say alphabet=Alphabet.protein() (or another) and length=..."
+            )
+        if side:
+            ids = TokenIds(**_tuples(side["token_ids"]))
+        else:
+            ids = TokenIds.from_tokenizer(AutoTokenizer.from_pretrained(where), alphabet)
+        language_model = AutoModelForMaskedLM.from_pretrained(where, use_safetensors=True)
+        backbone = TokenBackbone(language_model, ids).to(self.device)
+        return MaskedLM(self.tuning.attach(backbone), alphabet, length, self.num_steps or length)
+
+    def _side_file(self, where: Path | str) -> dict[str, Any] | None:
+        path = Path(where) / SIDE_FILE
+        if not path.is_file():
+            return None
+        side: dict[str, Any] = json.loads(path.read_text())
+        return side
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

@@ -1,0 +1,72 @@
+"""Who answers: the contract of an oracle and the states of its answer.
+
+Infeasible is a flag, not a value: a design that the world cannot label teaches feasibility and costs its label, but
+never enters the regression as a number. Failed is the measurement's fault, not the design's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from seiko.designs import Design
+
+__all__ = ["Label", "Oracle"]
+
+Status = Literal["value", "infeasible", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """One answer of an oracle; larger values are better.
+
+    Args:
+        status: ``"value"``, ``"infeasible"`` (the world cannot label it) or ``"failed"`` (the measurement broke).
+        value: The measurement, in the oracle's own units; present exactly when ``status == "value"``.
+        noise: Standard deviation of the measurement, in the same units; None if it is not known.
+        reason: Why it is infeasible or failed, in words.
+
+    Raises:
+        ValueError: If the value is missing, superfluous or not finite, or the noise is negative or not finite.
+    """
+
+    status: Status = "value"
+    value: float | None = None
+    noise: float | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in ("value", "infeasible", "failed"):
+            raise ValueError(f"status must be value, infeasible or failed, got {self.status!r}")
+        if self.status == "value":
+            if self.value is None or not math.isfinite(self.value):
+                raise ValueError(f"a label with status 'value' needs a finite number, got {self.value!r}")
+        elif self.value is not None:
+            raise ValueError(f"a label with status {self.status!r} has no value, got {self.value!r}")
+        if self.noise is not None and not (math.isfinite(self.noise) and self.noise >= 0):
+            raise ValueError(f"noise must be a finite standard deviation of at least 0, got {self.noise!r}")
+
+    @classmethod
+    def infeasible(cls, reason: str) -> Label:
+        """Return the label of a design that the world cannot measure."""
+        return cls(status="infeasible", reason=reason)
+
+    @classmethod
+    def failed(cls, reason: str) -> Label:
+        """Return the label of a measurement that broke; the design may be fine."""
+        return cls(status="failed", reason=reason)
+
+
+@runtime_checkable
+class Oracle(Protocol):
+    """Answers designs with labels, one each, in the same order.
+
+    A noisy oracle must answer the same design with the same label whenever it is asked again (noise drawn from the
+    design's key and a seed), so that a killed run resumes to the same labels.
+    """
+
+    def __call__(self, designs: Sequence[Design]) -> list[Label]:
+        """Return one label for each design, in order."""
+        ...

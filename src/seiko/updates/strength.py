@@ -1,0 +1,90 @@
+"""How strongly the two anchors hold: fixed coefficients, or a budget of nats held by dual ascent.
+
+The right coefficient is not a number that a user can guess; the distance from the pretrained model is. Under a budget
+the coefficient alpha of the pretrained anchor follows the constraint KL(P || p_pre) <= nats:
+
+    log alpha  <-  log alpha + rate * clip((KL - nats) / nats, -1, 1)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["FixedStrength", "KLBudget", "Strength"]
+
+
+class Strength(Protocol):
+    """Chooses alpha (pretrained anchor) and beta (previous anchor), in reward standard deviations a nat."""
+
+    def start(self) -> tuple[float, float]:
+        """Return the first (alpha, beta)."""
+        ...
+
+    def follow(self, alpha: float, kl_pretrained: float) -> float:
+        """Return the next alpha, seeing the KL to the pretrained model under the last one, nats."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedStrength:
+    """Constant coefficients.
+
+    Args:
+        alpha: Of the pretrained anchor, reward standard deviations a nat.
+        beta: Of the previous anchor, likewise.
+    """
+
+    alpha: float = 0.1
+    beta: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not (self.alpha >= 0 and self.beta >= 0 and self.alpha + self.beta > 0):
+            raise ValueError(f"alpha and beta must be at least 0 and not both 0, got {self.alpha} and {self.beta}")
+
+    def start(self) -> tuple[float, float]:
+        """Return (alpha, beta)."""
+        return self.alpha, self.beta
+
+    def follow(self, alpha: float, kl_pretrained: float) -> float:
+        """Return alpha as it is."""
+        return alpha
+
+
+@dataclass(frozen=True, kw_only=True)
+class KLBudget:
+    """Hold the path KL to the pretrained model at a number of nats.
+
+    Args:
+        nats: The budget; at most this far from the pretrained model.
+        beta: Of the previous anchor, reward standard deviations a nat.
+        alpha: First coefficient of the pretrained anchor.
+        rate: Of the dual ascent on log alpha, a step.
+        least: alpha never falls below this: an objective too weak to use the budget must not end without an anchor.
+        most: alpha never rises above this.
+    """
+
+    nats: float = 4.0
+    beta: float = 0.02
+    alpha: float = 0.3
+    rate: float = 0.05
+    least: float = 0.01
+    most: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.nats > 0:
+            raise ValueError(f"the KL budget must be a positive number of nats, got {self.nats}")
+        if not 0 < self.least <= self.alpha <= self.most:
+            raise ValueError(f"alpha must lie between {self.least} and {self.most}, got {self.alpha}")
+        if not self.beta >= 0:
+            raise ValueError(f"beta must be at least 0, got {self.beta}")
+
+    def start(self) -> tuple[float, float]:
+        """Return (alpha, beta)."""
+        return self.alpha, self.beta
+
+    def follow(self, alpha: float, kl_pretrained: float) -> float:
+        """Return alpha after one step of dual ascent."""
+        excess = min(max((kl_pretrained - self.nats) / self.nats, -1.0), 1.0)
+        return min(max(math.exp(math.log(alpha) + self.rate * excess), self.least), self.most)
