@@ -12,7 +12,7 @@ survive and lead, which lets the population drift along plateaus. No design is l
 its label. The defaults were tuned on Ehrlich(32, 32, 2, 4), instances 100 to 104, for 1,280 labels.
 
 References:
-    The algorithm of Stanton et al., 2024, https://arxiv.org/abs/2407.00236, Section 5 (top quantile survives, children
+    The algorithm of Stanton et al., 2024, https://arxiv.org/abs/2407.00236 (top quantile survives, children
     by recombination and mutation), with elitism over all labels, runs instead of single letters in the crossover, and
     no repeated designs.
 """

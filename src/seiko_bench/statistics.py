@@ -6,7 +6,7 @@ interval is too narrow; the number of seeds therefore travels with every summary
 
 References:
     Agarwal, Schwarzer, Castro, Courville, Bellemare, "Deep Reinforcement Learning at the Edge of the Statistical
-    Precipice", NeurIPS 2021, https://arxiv.org/abs/2108.13264 (interquartile mean, stratified bootstrap).
+    Precipice", NeurIPS 2021, https://arxiv.org/abs/2108.13264 (interquartile mean, bootstrap over runs).
 """
 
 from __future__ import annotations

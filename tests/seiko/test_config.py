@@ -224,6 +224,11 @@ def test_the_public_name_is_that_of_the_exporting_module(monkeypatch: pytest.Mon
     private.__all__ = public.__all__ = ["Part"]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "parts", public)
     monkeypatch.setitem(sys.modules, "parts._private", private)
+    other = ModuleType("other")
+    other.Part, other.__all__ = Part, ["Part"]  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "other", other)
+    assert to_json(Part(), modules=("other",))["type"] == "other.Part"
+    assert to_json(Part(), modules=("other", "parts"))["type"] == "parts.Part", "its own package comes first"
     modules = ("no_such_module", "parts")
     assert to_json(Part(), modules=modules) == {"type": "parts.Part", "count": 1}
     assert from_json({"type": "parts.Part", "count": 2}, modules=modules) == Part(2)

@@ -150,6 +150,17 @@ def test_wrong_download_is_refused_and_leaves_nothing(
     assert list(cache.iterdir()) == []
 
 
+def test_wrong_derivation_is_refused_and_leaves_nothing(
+    cache: Path, web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, address = web
+    (folder / "a.txt").write_bytes(CONTENT)
+    register(monkeypatch, Remote(url=f"{address}/a.txt", sha256=SHA256), sha256="0" * 64)
+    with pytest.raises(DataCorrupted, match=f"has SHA-256 {SHA256}, expected {'0' * 64}"):
+        fetch("toy")
+    assert list(cache.iterdir()) == []
+
+
 def test_tfbind8_downloaded_is_tfbind8_collected(
     cache: Path, web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

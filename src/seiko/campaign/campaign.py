@@ -32,7 +32,7 @@ from seiko.campaign.errors import (
     RecipeMismatch,
     UnknownQuery,
 )
-from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun
+from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
 from seiko.campaign.proposal import identity, propose
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report
@@ -41,7 +41,7 @@ from seiko.designs import Design
 from seiko.diffusion import Noise, Transition, rollout
 from seiko.models import DiffusionModel, ModelPolicy
 from seiko.oracles import Label
-from seiko.rewards import Belief, predictive
+from seiko.rewards import Belief, calibration, predictive
 
 __all__ = ["Campaign", "LabelLike"]
 
@@ -82,7 +82,10 @@ class Campaign:
         except NoRun:
             if written is None:
                 raise
-            ledger = Ledger.create(place)
+            try:
+                ledger = Ledger.create(place)
+            except RunExists:  # another process was faster
+                ledger = Ledger.open(place)
         campaign = cls(ledger, allowed)
         try:
             campaign._refresh()
@@ -90,13 +93,14 @@ class Campaign:
                 if written is None:
                     raise NoRun(f"no run at {place}: it was never given a recipe; start it with `seiko run`")
                 campaign._append("opened", {"recipe": written, "digest": config.digest(written, modules=allowed)})
-            elif written is not None and written != campaign._state.recipe:
-                differences = config.difference(campaign._state.recipe, written)
+            # read now: a recipe that cannot be must be found before an ask. Written again, it has the defaults of
+            # fields that the library got since.
+            own = config.to_json(campaign.recipe, modules=allowed)
+            if written is not None and (differences := config.difference(own, written)):
                 raise RecipeMismatch(
                     f"{place} holds a run of another recipe ({'; '.join(differences[:5])}): "
                     "choose another folder, or the options that it was started with"
                 )
-            campaign.recipe  # noqa: B018 (a recipe that cannot be read must be found now, not after an ask)
         except BaseException:
             ledger.close()
             raise
@@ -416,8 +420,6 @@ class Campaign:
 
 def _prequential(state: RunState, round: int) -> Any:
     """Return how the predictions recorded with a round's queries met its labels; None without any."""
-    from seiko.rewards import calibration
-
     rows = [
         (query.mean, query.std, label.value)
         for query, label in state.values()

@@ -20,7 +20,7 @@ from seiko.campaign.selection import Pool
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
-from seiko.rewards import Symmetry
+from seiko.rewards import Symmetry, orbit
 
 __all__ = ["Proposal", "identity", "propose"]
 
@@ -45,11 +45,10 @@ class Proposal:
 
 def identity(model: DiffusionModel[Transition], x: State, same: Symmetry | None) -> list[str]:
     """Return a key for each state, equal for states that are one design to the oracle."""
-    keys = [design.key for design in model.export(x)]
-    if same is None:
-        return keys
-    mirrored = [design.key for design in model.export(same(x))]
-    return [min(pair) for pair in zip(keys, mirrored, strict=True)]
+    images = orbit(same, x)
+    keys = [design.key for design in model.export(images.flatten(0, 1))]
+    size = images.shape[1]
+    return [min(keys[i : i + size]) for i in range(0, len(keys), size)]
 
 
 def propose(

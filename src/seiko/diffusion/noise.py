@@ -97,7 +97,8 @@ class Noise:
         self, event_shape: tuple[int, ...] = (), dtype: torch.dtype = torch.float32
     ) -> Float[Tensor, "b *event"]:
         """Draw `[b, *event_shape]` standard normal numbers (by the inverse of the distribution function)."""
-        return torch.special.ndtri(self.uniform(event_shape)).to(dtype)
+        drawn: Tensor = torch.special.ndtri(self.uniform(event_shape))
+        return drawn.to(dtype)
 
     def gumbel(
         self, event_shape: tuple[int, ...] = (), dtype: torch.dtype = torch.float32

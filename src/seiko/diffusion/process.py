@@ -84,7 +84,12 @@ class DDIM:
     def __post_init__(self) -> None:
         if not 0 <= self.eta <= 1:
             raise ValueError(f"eta must lie in [0, 1], got {self.eta}")
-        self.schedule.times(self.num_steps)  # raises on a number of steps that the schedule does not have
+        start = self.schedule.times(self.num_steps)[-1]  # raises on a number of steps that the schedule does not have
+        if self.predicts == "noise" and float(self.schedule.alpha(start)) < 1e-6:
+            raise ValueError(
+                "a model that predicts noise says nothing of x_0 where alpha_t = 0: predicts must be 'data' or "
+                "'velocity' for a schedule that starts from pure noise, got 'noise'"
+            )
 
     @property
     def memoryless(self) -> bool:

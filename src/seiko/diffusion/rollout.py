@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ T_co = TypeVar("T_co", bound=Transition, covariant=True)
 _START = 0  # sub-stream of the chain's start; step k draws from sub-stream k
 
 
+@runtime_checkable
 class Policy(Protocol[T_co]):
     """All that a rollout or an update sees of a model."""
 

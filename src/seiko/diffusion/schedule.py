@@ -107,10 +107,9 @@ class BetaSchedule:
         """Cumulative products by training step, with the scale of t = 0 put in front."""
         power = 0.5 if self.kind == "scaled_linear" else 1.0
         # in single precision, as diffusers and the models' training had it
-        beta = (
-            torch.linspace(self.beta_start**power, self.beta_end**power, self.num_train_steps, dtype=torch.float32)
-            ** (1 / power)
-        )
+        beta = torch.linspace(
+            self.beta_start**power, self.beta_end**power, self.num_train_steps, dtype=torch.float32
+        ) ** (1 / power)
         product = torch.cumprod(1 - beta, dim=0)
         first = torch.ones(1) if self.end_at_data else product[:1]
         return torch.cat([first, product]).double()
@@ -119,6 +118,11 @@ class BetaSchedule:
         """Return diffusers' "leading" spacing as times, with 0 in front."""
         _check_steps(num_steps, self.num_train_steps)
         stride = self.num_train_steps // num_steps
+        if (num_steps - 1) * stride + self.offset + 1 > self.num_train_steps:
+            raise ValueError(
+                f"num_steps {num_steps} with offset {self.offset} starts beyond the last of {self.num_train_steps} "
+                "training steps: take fewer steps or a smaller offset"
+            )
         visited = torch.arange(num_steps, dtype=torch.float64) * stride + self.offset + 1
         return torch.cat([torch.zeros(1, dtype=torch.float64), visited]) / self.num_train_steps
 

@@ -43,6 +43,10 @@ class Transition(Protocol):
         """Return log p(x_s | x_t), nats."""
         ...
 
+    def log_likelihood(self, x_s: State, x_0: State) -> PerSample:
+        """Return log p(x_s | x_t), averaged where possible over the x_s that lead to the same x_0; for learning."""
+        ...
+
     def kl(self, other: Self) -> PerSample:
         """Return KL(self || other), nats, for two laws that start from the same x_t."""
         ...
@@ -75,6 +79,10 @@ class GaussianTransition:
         self._need_noise("log_prob")
         per_element = -0.5 * ((x_s - self.mean) / self.std) ** 2 - torch.log(self.std) - 0.918938533204672742
         return per_element.flatten(1).sum(1)
+
+    def log_likelihood(self, x_s: State, x_0: State) -> PerSample:
+        """Return `log_prob(x_s)`."""
+        return self.log_prob(x_s)
 
     def kl(self, other: Self) -> PerSample:
         """Return KL(self || other), nats, summed over the event; both must have the same std.
@@ -154,12 +162,24 @@ class MaskedTransition:
         log_prob = torch.where(revealed, chosen, 0.0).sum(-1) + self._log_order()
         return torch.where(possible, log_prob, -torch.inf)
 
+    def log_likelihood(self, x_s: State, x_0: State) -> PerSample:
+        """Return the log-probability of x_0's letters, nats, averaged over which positions are revealed.
+
+        m/n * sum over masked j of log p_j(x_0,j): every masked position teaches, not only those revealed in x_s. It is
+        the denoising likelihood that masked models are trained with, and has the mean of `log_prob`, up to a constant,
+        where the order says nothing about x_0.
+        """
+        masked = self.masked
+        chosen = self._log_probabilities().gather(-1, hard(x_0).clamp(max=self.mask_token - 1)[..., None])[..., 0]
+        share = self.count / masked.sum(-1).clamp(min=1).to(chosen)
+        return share * torch.where(masked, chosen, 0.0).sum(-1)
+
     def kl(self, other: Self) -> PerSample:
         """Return KL(self || other), nats: the categorical KLs of the revealed positions, averaged over the sets."""
         log_p, log_q = self._log_probabilities(), other._log_probabilities()
         per_position = (log_p.exp() * (log_p - log_q)).sum(-1)
         masked = self.masked
-        share = self.count / masked.sum(-1).clamp(min=1)
+        share = self.count / masked.sum(-1).clamp(min=1).to(per_position)
         return share * torch.where(masked, per_position, 0.0).sum(-1)
 
     def _log_probabilities(self) -> Float[Tensor, "b l v"]:

@@ -3,14 +3,17 @@
 from seiko.models.alphabet import Alphabet
 from seiko.models.base import DiffusionModel, ModelPolicy, ModelSource
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
-from seiko.models.pretrain import Architecture, PretrainProgress, Pretraining
+from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
+from seiko.models.toy import EnumerableToy, GaussianToy
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
 __all__ = [
     "Alphabet",
     "Architecture",
     "DiffusionModel",
+    "EnumerableToy",
     "FullFineTuning",
+    "GaussianToy",
     "LoRA",
     "MaskedLM",
     "MaskedLMSource",

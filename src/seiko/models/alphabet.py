@@ -34,6 +34,10 @@ class Alphabet:
             raise ValueError(f"letters must be at least two different names, got {self.letters!r}")
         if self.separator == "" and any(len(letter) != 1 for letter in self.letters):
             raise ValueError("letters of more than one character need a separator, for example separator=' '")
+        if self.separator and any(letter == "" or self.separator in letter for letter in self.letters):
+            raise ValueError(
+                f"no letter may be empty or contain the separator {self.separator!r}, got {self.letters!r}"
+            )
 
     @classmethod
     def dna(cls) -> Alphabet:
@@ -60,9 +64,7 @@ class Alphabet:
 
     def write(self, x: Int64[Tensor, "n l"]) -> list[Design]:
         """Return tokens as designs."""
-        return [
-            Design(content=self.separator.join(self.letters[i] for i in row), kind=self.kind) for row in x.tolist()
-        ]
+        return [Design(content=self.separator.join(self.letters[i] for i in row), kind=self.kind) for row in x.tolist()]
 
     def split(self, content: str) -> list[str]:
         """Return the letters of a text."""
@@ -78,7 +80,9 @@ class Alphabet:
         for design in designs:
             letters = self.split(design.content)
             if design.kind != self.kind:
-                raise ValueError(f"design {design.content!r} is of kind {design.kind!r}, this model's are {self.kind!r}")
+                raise ValueError(
+                    f"design {design.content!r} is of kind {design.kind!r}, this model's are {self.kind!r}"
+                )
             if unknown := [letter for letter in letters if letter not in self._index]:
                 raise ValueError(f"design {design.content!r} has the letter {unknown[0]!r}, known are {self.letters}")
             if length is not None and len(letters) != length:

@@ -72,9 +72,11 @@ class TokenIds:
                 raise ValueError(f"the tokenizer has no token for the letter {letter!r}")
         if tokenizer.mask_token_id is None:
             raise ValueError("the tokenizer has no mask token: this is not a masked language model")
-        around = tokenizer.build_inputs_with_special_tokens([tokenizer.mask_token_id])
+        around = tokenizer.encode(tokenizer.mask_token)
         at = around.index(tokenizer.mask_token_id)
-        return cls(letters=tuple(ids), mask=tokenizer.mask_token_id, before=tuple(around[:at]), after=tuple(around[at + 1 :]))
+        return cls(
+            letters=tuple(ids), mask=tokenizer.mask_token_id, before=tuple(around[:at]), after=tuple(around[at + 1 :])
+        )
 
 
 class TokenBackbone(nn.Module):
@@ -101,12 +103,22 @@ class TokenBackbone(nn.Module):
             table = self.language_model.get_input_embeddings().weight  # type: ignore[operator]
             around = [table[ids].expand(len(x_t), -1, -1) for ids in (self.before, self.after)]
             embedded = torch.cat([around[0], x_t @ table[self.state_ids], around[1]], dim=1)
+            if getattr(self.language_model.config, "token_dropout", False):
+                embedded = self._drop_masks(embedded, x_t[..., -1], table[self.ids.mask])
             logits = self.language_model(inputs_embeds=embedded).logits
         else:
             around = [ids.expand(len(x_t), -1) for ids in (self.before, self.after)]  # type: ignore[operator]
             logits = self.language_model(input_ids=torch.cat([around[0], self.state_ids[x_t], around[1]], dim=1)).logits  # type: ignore[index]
         start = len(self.ids.before)
         return logits[:, start : start + length][..., self.letter_ids]  # type: ignore[no-any-return]
+
+    def _drop_masks(self, embedded: Tensor, masked: Tensor, mask: Tensor) -> Tensor:
+        """Zero the masks and scale the rest up, as ESM-2 does to token ids but not to embeddings."""
+        start, length = len(self.ids.before), masked.shape[1]
+        before, inside, after = torch.split(embedded, [start, length, embedded.shape[1] - start - length], dim=1)
+        dropped = torch.cat([before, inside - masked[..., None] * mask, after], dim=1)
+        observed = masked.sum(-1) / embedded.shape[1]
+        return dropped * ((1 - 0.15 * 0.8) / (1 - observed))[:, None, None]  # the share masked in ESM-2's training
 
 
 @dataclass(frozen=True)
@@ -231,6 +243,8 @@ class MaskedLMSource:
 
         where = self.locate()
         side = self._side_file(where)
+        if side and self.alphabet and list(self.alphabet.letters) != side["alphabet"]["letters"]:
+            raise ValueError(f"{self.name!r} has the letters {side['alphabet']['letters']}: leave alphabet out")
         alphabet = self.alphabet or (Alphabet(**_tuples(side["alphabet"])) if side else None)
         length = self.length or (side["length"] if side else None)
         if alphabet is None or length is None:

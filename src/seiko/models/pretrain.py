@@ -12,6 +12,7 @@ References:
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import time
@@ -178,6 +179,7 @@ class _Training:
 
     def __init__(self, config: Pretraining, tokens: Tensor, alphabet: Alphabet) -> None:
         self.config = config
+        self.data = hashlib.sha256(tokens.contiguous().numpy().tobytes()).hexdigest()
         self.mask_token = len(alphabet)
         torch.manual_seed(config.seed)
         order = torch.randperm(len(tokens), generator=torch.Generator().manual_seed(config.seed))
@@ -230,7 +232,7 @@ class _Training:
     def validate(self) -> float:
         self.backbone.eval()
         generator = torch.Generator().manual_seed(self.config.seed + 1)
-        bounds = [self._bound(part, generator) * len(part) for part in self.valid.split(1024)]
+        bounds = [self._bound(part, generator) * len(part) for part in torch.split(self.valid, 1024)]
         return float(torch.stack(bounds).sum() / len(self.valid))
 
     def progress(self) -> PretrainProgress:
@@ -244,6 +246,7 @@ class _Training:
     def save(self, path: Path) -> None:
         state = {
             "config": repr(self.config),
+            "data": self.data,
             "step": self.step,
             "seconds": self.seconds,
             "weights": self.backbone.state_dict(),
@@ -258,9 +261,10 @@ class _Training:
         if not path.is_file():
             return
         state = torch.load(path, weights_only=True)
-        if state["config"] != repr(self.config):
+        if state["config"] != repr(self.config) or state.get("data", self.data) != self.data:
             raise ValueError(
-                f"{path} is the checkpoint of another training ({state['config']}); delete it or choose another folder"
+                f"{path} is the checkpoint of another training, by its configuration or its sequences "
+                f"({state['config']}); delete it or choose another folder"
             )
         self.backbone.load_state_dict(state["weights"])
         self.average = state["average"]

@@ -5,18 +5,20 @@ The update needs all three at once (two anchors and what it moves), and must nev
     LoRA            previous and current are adapters on the frozen backbone; pretrained is the backbone without them
     FullFineTuning  three sets of weights, called functionally through one module; for small backbones
 
-`use(name)` is a context manager that always restores `current`. A version other than `current` never requires a
-gradient of its weights, but lets the gradient through to its input.
+`use(name)` is a context manager that always restores what was in use before, which is `current` outside of any. A
+version other than `current` never requires a gradient of its weights, but lets the gradient through to its input.
 """
 
 from __future__ import annotations
 
 import copy
+import warnings
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +28,7 @@ __all__ = ["FullFineTuning", "LoRA", "Tuning", "Version", "Versions"]
 Version: TypeAlias = Literal["pretrained", "previous", "current"]
 
 
+@runtime_checkable
 class Tuning(Protocol):
     """Frozen configuration: which weights may move."""
 
@@ -43,7 +46,7 @@ class Versions(ABC):
 
     @abstractmethod
     def use(self, name: Version) -> Any:
-        """Return a context in which calls go to the named version; `current` is restored however it ends."""
+        """Return a context in which calls go to the named version; the one before is restored however it ends."""
 
     @abstractmethod
     def parameters(self) -> list[nn.Parameter]:
@@ -143,7 +146,7 @@ class LoRA:
     Args:
         rank: Rank of the update of each weight matrix.
         scale: peft's `lora_alpha`; the update is multiplied by scale / rank.
-        target_modules: peft's choice of layers: ``"all-linear"`` or names.
+        target_modules: Names of layers, or ``"all-linear"``: every linear layer that shares its weight with no other.
 
     References:
         Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021, https://arxiv.org/abs/2106.09685.
@@ -168,12 +171,21 @@ class _LoRAVersions(Versions):
 
         targets = config.target_modules if isinstance(config.target_modules, str) else list(config.target_modules)
         if targets == "all-linear":
-            # peft resolves "all-linear" for transformers' classes only; ours may be any module
-            targets = [name for name, module in backbone.named_modules() if isinstance(module, nn.Linear)]
+            # peft resolves "all-linear" for transformers' classes only; ours may be any module. A head that is tied to
+            # the embedding stays out: merging its adapter would change the embedding too
+            users = Counter(id(module.weight) for module in backbone.modules() if hasattr(module, "weight"))
+            targets = [
+                name
+                for name, module in backbone.named_modules()
+                if isinstance(module, nn.Linear) and users[id(module.weight)] == 1
+            ]
         peft_config = LoraConfig(r=config.rank, lora_alpha=config.scale, target_modules=targets)  # type: ignore[arg-type]
         backbone.requires_grad_(False)
-        for name in ("previous", "current"):
-            backbone = inject_adapter_in_model(peft_config, backbone, adapter_name=name)
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            torch.manual_seed(0)  # a process that resumes a campaign must start from the same adapters
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # two adapters are what we want
+            for name in ("previous", "current"):
+                backbone = inject_adapter_in_model(peft_config, backbone, adapter_name=name)
         self.backbone = backbone.eval()
         self._layers = self._find_layers()
         self._activate("current")
@@ -186,6 +198,7 @@ class _LoRAVersions(Versions):
         return [module for module in self.backbone.modules() if isinstance(module, BaseTunerLayer)]
 
     def _activate(self, name: Version) -> None:
+        self._in_use = name
         for layer in self._layers:
             layer.enable_adapters(name != "pretrained")
             if name != "pretrained":
@@ -201,11 +214,12 @@ class _LoRAVersions(Versions):
 
     @contextmanager
     def use(self, name: Version) -> Iterator[None]:
+        before = self._in_use
         self._activate(name)
         try:
             yield
         finally:
-            self._activate("current")
+            self._activate(before)
 
     def parameters(self) -> list[nn.Parameter]:
         return [p for name, p in self.backbone.named_parameters() if ".current." in name]
@@ -223,7 +237,7 @@ class _LoRAVersions(Versions):
         plain = copy.deepcopy(self.backbone)
         for name, layer in list(plain.named_modules()):
             if hasattr(layer, "get_base_layer"):
-                layer.merge(adapter_names=["current"])  # type: ignore[operator]
+                layer.merge(adapter_names=["current"])
                 parent, _, child = name.rpartition(".")
                 setattr(plain.get_submodule(parent), child, layer.get_base_layer())
         return plain

@@ -1,4 +1,4 @@
-"""Ehrlich oracle: holo-style closed-form landscapes as designs and labels.
+"""Ehrlich oracle: a closed-form landscape of Stanton et al. (2024) that reads designs and returns labels.
 
 A design is text of kind "tokens", the letters' numbers with one space between them ("3 17 0 ..."). A sequence with a
 forbidden transition is infeasible: it costs its label and has no value. The mathematics is in

@@ -18,7 +18,6 @@ import warnings
 from dataclasses import dataclass
 from typing import TypeVar
 
-
 from seiko.diffusion import Conditioning, GradientWindow, MaskedTransition, Noise, Policy, Transition, rollout
 from seiko.updates.base import Problem, StepReport, UpdateState, adam, descend, report
 
@@ -47,8 +46,8 @@ class DirectBackprop:
     max_grad_norm: float = 1.0
 
     def __post_init__(self) -> None:
-        low, high = self.window if isinstance(self.window, tuple) else (self.window or 1, self.window or 1)
-        if not 1 <= low <= high:
+        low, high = self.window if isinstance(self.window, tuple) else (self.window, self.window)
+        if low is not None and high is not None and not 1 <= low <= high:
             raise ValueError(f"window must be at least 1 step, or (low, high) with 1 <= low <= high, got {self.window}")
 
     def init(self, policy: Policy[T]) -> UpdateState:

@@ -3,8 +3,8 @@
     maximise over P    E_P[A(x_0)] - sum_j coefficient_j * KL(P || p_j)
 
 P is the law of the whole denoising path, A the objective (reward units), p_j the anchors: the pretrained and the
-previous policy. Written with anchors as a sum, because a blended anchor would be another objective. At the optimum, on a
-process that is memoryless, the law of x_0 is
+previous policy. Written with anchors as a sum, because a blended anchor would be another objective. At the optimum, on
+a process that is memoryless, the law of x_0 is
 
     p(x) ∝ exp(A(x) / sum_j c_j) * prod_j p_j(x)^(c_j / sum_j c_j)
 
@@ -28,6 +28,8 @@ from seiko.diffusion import Conditioning, Noise, PerSample, Policy, Trajectory, 
 __all__ = ["Anchor", "NotMemorylessWarning", "Problem", "StepReport", "Update", "UpdateState"]
 
 T = TypeVar("T", bound=Transition)
+
+SUBSET = -2  # sub-streams SUBSET, SUBSET - 1, ... choose which steps are learnt from in each epoch
 
 
 class NotMemorylessWarning(UserWarning):
@@ -139,6 +141,13 @@ def adam(policy: Policy[T], learning_rate: float) -> UpdateState:
             stacklevel=3,
         )
     return UpdateState(torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99)))
+
+
+def choose_steps(steps: int, share: float, noise: Noise) -> list[int]:
+    """Return a random share of the steps of a chain, at least one, as indices into a trajectory's laws."""
+    learnt = max(1, round(share * steps))
+    order: list[int] = noise[:1].uniform((steps,))[0].argsort()[:learnt].tolist()
+    return order
 
 
 def descend(state: UpdateState, loss: Tensor, max_grad_norm: float) -> float:

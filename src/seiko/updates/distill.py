@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from seiko.diffusion import Conditioning, Noise, Policy, Trajectory, Transition, rollout
-from seiko.updates.base import Problem, StepReport, UpdateState, adam, descend, report
+from seiko.updates.base import SUBSET, Problem, StepReport, UpdateState, adam, choose_steps, descend, report
 
 __all__ = ["Distill"]
 
@@ -37,12 +37,14 @@ class Distill:
         learning_rate: Adam's.
         effective_share: Effective sample size that the weights keep, as a share of the batch, in (0, 1].
         epochs: Optimiser steps on each batch of trajectories.
+        share: Share of the steps that is learnt from in an epoch, a fresh random subset each time.
         max_grad_norm: Gradients are clipped to this norm.
     """
 
     learning_rate: float = 1e-3
     effective_share: float = 0.5
     epochs: int = 2
+    share: float = 1.0
     max_grad_norm: float = 1.0
 
     def __post_init__(self) -> None:
@@ -50,6 +52,8 @@ class Distill:
             raise ValueError(f"effective_share must lie in (0, 1], got {self.effective_share}")
         if self.epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {self.epochs}")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share must lie in (0, 1], got {self.share}")
 
     def init(self, policy: Policy[T]) -> UpdateState:
         """Return the optimiser's state."""
@@ -66,8 +70,8 @@ class Distill:
             log_weight = (objective - self._log_ratio(trajectory, problem)) / problem.temperature
             damping = choose_damping(log_weight, self.effective_share)
             weight = torch.softmax(damping * log_weight, 0)
-        for _ in range(self.epochs):
-            loss = self._loss(policy, trajectory, weight)
+        for epoch in range(self.epochs):
+            loss = self._loss(policy, trajectory, weight, noise.fold_in(SUBSET - epoch))
             norm = descend(state, loss, self.max_grad_norm)
         return report(
             objective, kls, problem, grad_norm=norm, damping=damping, effective_samples=float(1 / (weight**2).sum())
@@ -84,15 +88,18 @@ class Distill:
                 total = total + anchor.coefficient * (drawn - reference.log_prob(x_s))
         return total
 
-    @staticmethod
-    def _loss(policy: Policy[T], trajectory: Trajectory[T], weight: Tensor) -> Tensor:
-        """Return the weighted negative log-likelihood of the paths, all steps in one pass."""
-        steps, batch = len(trajectory.laws), len(weight)
-        x_t, x_s = torch.cat(trajectory.states[:-1]), torch.cat(trajectory.states[1:])
-        k = torch.arange(steps, 0, -1, device=x_t.device).repeat_interleave(batch)
-        conditioning = None if trajectory.conditioning is None else trajectory.conditioning.repeat(steps, 1)
-        log_prob = policy.transition(x_t, k, conditioning).log_prob(x_s).reshape(steps, batch).sum(0)
-        return -(weight * log_prob).sum()
+    def _loss(self, policy: Policy[T], trajectory: Trajectory[T], weight: Tensor, noise: Noise) -> Tensor:
+        """Return the weighted negative log-likelihood of the paths over a random share of the steps.
+
+        The mean weight is taken off: the score has mean 0, so that this changes nothing in expectation, and at the
+        optimum, where all weights are equal, no noise is left.
+        """
+        centred, total = weight - weight.mean(), torch.zeros((), device=weight.device)
+        rows = choose_steps(len(trajectory.laws), self.share, noise)
+        for i in rows:
+            law = policy.transition(trajectory.states[i], len(trajectory.laws) - i, trajectory.conditioning)
+            total = total - (centred * law.log_likelihood(trajectory.states[i + 1], trajectory.x_0)).sum()
+        return total * (len(trajectory.laws) / len(rows))
 
 
 def choose_damping(log_weight: Tensor, effective_share: float) -> float:

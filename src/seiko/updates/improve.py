@@ -56,7 +56,7 @@ def improve(
         update: How it moves.
         objective: A, in reward standard deviations.
         pretrained: First anchor, coefficient alpha.
-        previous: Second anchor, coefficient beta.
+        previous: Second anchor, coefficient beta; left out at beta = 0, when it has no effect.
         strength: Chooses alpha and beta.
         alpha: Where dual ascent starts; None for the strength's own start.
         steps: How many steps to take.
@@ -70,14 +70,15 @@ def improve(
     """
     first, beta = strength.start()
     alpha = first if alpha is None else alpha
-    device = next(iter(policy.parameters())).device
     state = update.init(policy)
+    device = next(iter(policy.parameters())).device
     history = []
     for step in range(steps):
-        problem = Problem(objective, (Anchor(pretrained, alpha), Anchor(previous, beta)))
+        anchors = (Anchor(pretrained, alpha), *((Anchor(previous, beta),) if beta else ()))
+        problem = Problem(objective, anchors)
         noise = Noise.seeded(seed, samples, device).fold_in(step)
         seen = update.step(state, policy, problem, conditioning, noise)
         history.append(seen)
-        alpha = strength.follow(alpha, seen.kls[0])
+        alpha = strength.follow(alpha, seen.kls[0], history[max(step - 1, 0)].kls[0])
         report(step + 1, seen, alpha)
     return Improvement(steps=steps, alpha=alpha, beta=beta, history=tuple(history))

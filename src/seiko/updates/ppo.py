@@ -1,18 +1,20 @@
 """Clipped policy gradient over denoising steps; needs no gradient of the reward.
 
-Each step k of a trajectory is an action: x_s drawn from p(.|x_t). Its advantage counts the reward and the KL that are
-still to come, the KL of the step itself is differentiated in closed form:
+Each step k of a trajectory is an action: x_s drawn from p(.|x_t). All steps share the advantage of their path,
 
-    advantage_k = A(x_0) - sum_{l after k} sum_j c_j KL_j,l - baseline_k
-    loss        = -E[ min(ratio_k * advantage_k, clip(ratio_k) * advantage_k) ] + E[ sum_j c_j KL(p_k || p_j,k) ]
+    advantage = A(x_0) - sum_j c_j log(p(path) / p_j(path)) - mean of the other samples'
+    loss      = -E[ sum_k min(ratio_k * advantage, clip(ratio_k) * advantage) ],    ratio_k = p(x_s|x_t) / p_drawn(x_s|x_t)
 
-with ratio_k = p(x_s|x_t) / p_drawn(x_s|x_t) and the mean of the other samples as baseline. At ratio 1 this is the exact
-gradient of the problem.
+At ratio 1 this is the exact gradient of the problem. The log-ratios are those of the path that was drawn, past steps
+included, and not their expectation, the KL: at the optimum A - sum_j c_j log(p / p_j) is the same for every path, so that
+the advantage, and the noise of the gradient with it, vanishes there.
 
 References:
     Schulman et al., "Proximal Policy Optimization Algorithms", 2017, https://arxiv.org/abs/1707.06347 (Eq. 7);
     Black et al., "Training Diffusion Models with Reinforcement Learning", 2023, https://arxiv.org/abs/2305.13301
     (denoising as a decision process, section 4.2);
+    Richter, Boustati, Nüsken, Ruiz, Akyildiz, "VarGrad: A Low-Variance Gradient Estimator for Variational Inference",
+    2020, https://arxiv.org/abs/2010.10436 (Eq. 8: the same gradient as that of the variance of the log-ratio);
     Kool, van Hoof, Welling, "Buy 4 REINFORCE Samples, Get a Baseline for Free!", 2019 (leave-one-out baseline).
 """
 
@@ -25,13 +27,11 @@ import torch
 from torch import Tensor
 
 from seiko.diffusion import Conditioning, Noise, Policy, Trajectory, Transition, reference_laws, rollout
-from seiko.updates.base import Problem, StepReport, UpdateState, adam, descend, report
+from seiko.updates.base import SUBSET, Problem, StepReport, UpdateState, adam, choose_steps, descend, report
 
 __all__ = ["PPO"]
 
 T = TypeVar("T", bound=Transition)
-
-_SUBSET = -2  # sub-stream that chooses which steps are learnt from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +75,11 @@ class PPO:
                 torch.stack([law.kl(other) for law, other in zip(trajectory.laws, laws, strict=True)])
                 for laws in references
             ]
-            advantage = self._advantage(objective, problem.weighted(kls))
+            advantage = self._advantage(trajectory, problem, references, objective)
         norms, clipped = [], []
         for epoch in range(self.epochs):
-            rows = self._choose_steps(len(trajectory.laws), noise.fold_in(_SUBSET - epoch))
-            loss, share = self._loss(policy, problem, trajectory, references, advantage, rows)
+            rows = choose_steps(len(trajectory.laws), self.share, noise.fold_in(SUBSET - epoch))
+            loss, share = self._loss(policy, trajectory, advantage, rows)
             norms.append(descend(state, loss, self.max_grad_norm))
             clipped.append(share)
         return report(
@@ -87,36 +87,28 @@ class PPO:
         )
 
     @staticmethod
-    def _advantage(objective: Tensor, penalty: Tensor) -> Tensor:
-        """Return `[K, b]` rewards to go less the mean of the other samples'."""
-        following = penalty.flip(0).cumsum(0).flip(0) - penalty
-        to_go = objective - following
-        others = to_go.shape[1] - 1
-        return to_go if others == 0 else (to_go - to_go.mean(1, keepdim=True)) * (others + 1) / others
-
-    def _choose_steps(self, steps: int, noise: Noise) -> list[int]:
-        """Return a random subset of the steps, as indices into the trajectory's laws."""
-        learnt = max(1, round(self.share * steps))
-        order: list[int] = noise[:1].uniform((steps,))[0].argsort()[:learnt].tolist()
-        return order
+    def _advantage(
+        trajectory: Trajectory[T], problem: Problem[T], references: list[list[T]], objective: Tensor
+    ) -> Tensor:
+        """Return `[b]`: A less the log-ratios of the whole path, less the mean of the other samples."""
+        gain = objective.clone()
+        for i, (_, _, x_s, law) in enumerate(trajectory.steps()):
+            drawn = law.log_prob(x_s)
+            for anchor, laws in zip(problem.anchors, references, strict=True):
+                gain = gain - anchor.coefficient * (drawn - laws[i].log_prob(x_s))
+        others = len(gain) - 1
+        return gain if others == 0 else (gain - gain.mean()) * (others + 1) / others
 
     def _loss(
-        self,
-        policy: Policy[T],
-        problem: Problem[T],
-        trajectory: Trajectory[T],
-        references: list[list[T]],
-        advantage: Tensor,
-        rows: list[int],
+        self, policy: Policy[T], trajectory: Trajectory[T], advantage: Tensor, rows: list[int]
     ) -> tuple[Tensor, float]:
         """Return the loss over some steps, scaled to all of them, and the share of ratios that were clipped."""
         steps, total, clipped = len(trajectory.laws), torch.zeros((), device=advantage.device), 0.0
         for i in rows:
-            x_t, x_s, drawn, gain = trajectory.states[i], trajectory.states[i + 1], trajectory.laws[i], advantage[i]
+            x_t, x_s, drawn = trajectory.states[i], trajectory.states[i + 1], trajectory.laws[i]
             law = policy.transition(x_t, steps - i, trajectory.conditioning)
             ratio = torch.exp(law.log_prob(x_s) - drawn.log_prob(x_s))
-            surrogate = torch.minimum(ratio * gain, ratio.clamp(1 - self.clip, 1 + self.clip) * gain)
-            penalty = problem.weighted([law.kl(laws[i]) for laws in references])
-            total = total + (penalty - surrogate).mean()
+            surrogate = torch.minimum(ratio * advantage, ratio.clamp(1 - self.clip, 1 + self.clip) * advantage)
+            total = total - surrogate.mean()
             clipped += float(((ratio - 1).abs() > self.clip).float().mean())
         return total * (steps / len(rows)), clipped / len(rows)

@@ -3,7 +3,15 @@
 The right coefficient is not a number that a user can guess; the distance from the pretrained model is. Under a budget
 the coefficient alpha of the pretrained anchor follows the constraint KL(P || p_pre) <= nats:
 
-    log alpha  <-  log alpha + rate * clip((KL - nats) / nats, -1, 1)
+    excess     =   clip((KL - nats) / nats, -1, 1)
+    log alpha  <-  log alpha + rate * excess + damping * (excess - last excess)
+
+The model lags behind its coefficient, so that plain ascent (damping 0) swings about the budget; the second term answers
+to where the KL is going.
+
+References:
+    Stooke, Achiam, Abbeel, "Responsive Safety in Reinforcement Learning by PID Lagrangian Methods", 2020,
+    https://arxiv.org/abs/2007.03964 (section 4: the proportional and integral terms).
 """
 
 from __future__ import annotations
@@ -22,8 +30,8 @@ class Strength(Protocol):
         """Return the first (alpha, beta)."""
         ...
 
-    def follow(self, alpha: float, kl_pretrained: float) -> float:
-        """Return the next alpha, seeing the KL to the pretrained model under the last one, nats."""
+    def follow(self, alpha: float, kl: float, last_kl: float) -> float:
+        """Return the next alpha, seeing the KL to the pretrained model now and one step before, nats."""
         ...
 
 
@@ -47,7 +55,7 @@ class FixedStrength:
         """Return (alpha, beta)."""
         return self.alpha, self.beta
 
-    def follow(self, alpha: float, kl_pretrained: float) -> float:
+    def follow(self, alpha: float, kl: float, last_kl: float) -> float:
         """Return alpha as it is."""
         return alpha
 
@@ -61,6 +69,7 @@ class KLBudget:
         beta: Of the previous anchor, reward standard deviations a nat.
         alpha: First coefficient of the pretrained anchor.
         rate: Of the dual ascent on log alpha, a step.
+        damping: Answer of log alpha to a change of the KL.
         least: alpha never falls below this: an objective too weak to use the budget must not end without an anchor.
         most: alpha never rises above this.
     """
@@ -69,6 +78,7 @@ class KLBudget:
     beta: float = 0.02
     alpha: float = 0.3
     rate: float = 0.05
+    damping: float = 1.0
     least: float = 0.01
     most: float = 10.0
 
@@ -84,7 +94,11 @@ class KLBudget:
         """Return (alpha, beta)."""
         return self.alpha, self.beta
 
-    def follow(self, alpha: float, kl_pretrained: float) -> float:
+    def follow(self, alpha: float, kl: float, last_kl: float) -> float:
         """Return alpha after one step of dual ascent."""
-        excess = min(max((kl_pretrained - self.nats) / self.nats, -1.0), 1.0)
-        return min(max(math.exp(math.log(alpha) + self.rate * excess), self.least), self.most)
+        excess, last = self._excess(kl), self._excess(last_kl)
+        change = self.rate * excess + self.damping * (excess - last)
+        return min(max(math.exp(math.log(alpha) + change), self.least), self.most)
+
+    def _excess(self, kl: float) -> float:
+        return min(max((kl - self.nats) / self.nats, -1.0), 1.0)

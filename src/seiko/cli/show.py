@@ -1,0 +1,165 @@
+"""`status`, `report` and `export`: look at a run and take things out of it; none of them changes it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seiko.cli.errors import InputError
+from seiko.cli.output import as_csv, as_json, as_jsonl, deliver, say
+from seiko.cli.runs import RunPlace, open_run, read_state
+
+if TYPE_CHECKING:
+    from seiko.campaign.state import RunState
+
+__all__ = ["export", "report", "status"]
+
+LABEL_COLUMNS = (
+    "id",
+    "design",
+    "kind",
+    "round",
+    "source",
+    "status",
+    "value",
+    "noise",
+    "reason",
+    "predicted_mean",
+    "predicted_std",
+)
+
+
+class TableFormat(StrEnum):
+    """Formats of a table."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+def status(
+    run: RunPlace,
+    as_object: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+) -> None:
+    """Say where a run stands and what to do next; loads no model."""
+    from seiko.cli.summary import status as status_of
+
+    values = status_of(read_state(run), run)
+    if as_object:
+        deliver(as_json(values), None)
+        return
+    shown = {name: value for name, value in values.items() if name != "pending_ids"}
+    shown["batch_means"] = " ".join("–" if mean is None else f"{mean:.3f}" for mean in values["batch_means"])
+    width = max(map(len, shown))
+    deliver("".join(f"{name:<{width}}  {_words(value)}\n" for name, value in shown.items()), None)
+
+
+def _words(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def report(
+    run: RunPlace,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.html", help="Where to write it.", show_default="RUN/report.html"),
+    ] = None,
+) -> None:
+    """Draw a run on one self-contained HTML page and print its path."""
+    from seiko.campaign.ledger import run_folder
+    from seiko.report import write
+    from seiko.report.run import report_data
+
+    path = out or run_folder(run) / "report.html"
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file")
+    with open_run(run) as campaign:
+        data = report_data(campaign)
+    deliver(f"{write(data, path)}\n", None)
+    for alarm in data.alarms:
+        say(f"alarm: {alarm}")
+
+
+def export(
+    run: RunPlace,
+    labels: Annotated[bool, typer.Option("--labels", help="All labels, as a table.")] = False,
+    model: Annotated[
+        bool, typer.Option("--model", help="The model after the last finished round, as a folder.")
+    ] = False,
+    format: Annotated[TableFormat, typer.Option("--format", help="Of the table.")] = TableFormat.csv,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="File of the table (else standard output), or folder of the model."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is at FILE.")] = False,
+) -> None:
+    """Take the labels or the model out of a run."""
+    if labels == model:
+        raise InputError("say what to export: --labels or --model")
+    if labels:
+        rows = _label_rows(read_state(run))
+        deliver(as_csv(LABEL_COLUMNS, rows) if format is TableFormat.csv else as_jsonl(rows), out, force=force)
+        say(f"{len(rows)} labels" + (f", written to {out}" if out else ""))
+        return
+    if out is None:
+        raise InputError("--model needs --out FOLDER, a folder to write the model to")
+    _export_model(run, out, force=force)
+    deliver(f"{out}\n", None)
+
+
+def _label_rows(state: RunState) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": query.id,
+            "design": query.design.content,
+            "kind": query.design.kind,
+            "round": query.round,
+            "source": query.source,
+            "status": state.labels[query.id].status,
+            "value": state.labels[query.id].value,
+            "noise": state.labels[query.id].noise,
+            "reason": state.labels[query.id].reason,
+            "predicted_mean": query.mean,
+            "predicted_std": query.std,
+        }
+        for query in state.queries.values()
+        if query.id in state.labels
+    ]
+
+
+def _export_model(run: str, out: Path, *, force: bool) -> None:
+    """Write the model beside its destination first, so that a folder is whole or not there."""
+    from seiko.models import MaskedLM
+
+    if out.exists() and not (out.is_dir() and (force or not any(out.iterdir()))):
+        raise InputError(
+            f"{out} exists: name another folder" + ("" if out.is_file() else ", or replace it with --force")
+        )
+    if out.is_dir() and any(out.iterdir()) and not (out / "config.json").is_file():
+        raise InputError(f"{out} is not a model's folder; it is not replaced")
+    if not out.absolute().parent.is_dir():
+        raise InputError(f"cannot write {out}: there is no folder {out.absolute().parent}")
+    with open_run(run) as campaign:
+        finished = len(campaign.state.reports)
+        campaign.sample(1)  # leaves the weights after the last finished round in the model
+        model = campaign.model
+        if not isinstance(model, MaskedLM):
+            raise InputError(f"a {type(model).__name__} cannot be exported in this version, only a MaskedLM")
+        temporary = out.absolute().with_name(f".{out.absolute().name}-{secrets.token_hex(8)}.tmp")
+        try:
+            model.save_pretrained(temporary)
+            if out.is_dir():
+                shutil.rmtree(out)
+            os.replace(temporary, out)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    say(f"{out}: the " + (f"model after round {finished}" if finished else "pretrained model, no round is finished"))

@@ -1,0 +1,103 @@
+"""A run in a few numbers, from its state alone: no model is loaded for it.
+
+`top10_mean` and `top100_mean` are means over the best *distinct* designs (replicates averaged; fewer if there are
+fewer). The mean over the model's samples is what the reward model believes: measuring it would cost labels.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from seiko.campaign.state import RoundReport, RunState
+
+__all__ = ["next_step", "ranked", "round_line", "status", "summarise"]
+
+
+def ranked(state: RunState) -> list[tuple[float, str]]:
+    """Return (mean label, design) of distinct designs, best first."""
+    labels: dict[str, list[float]] = {}
+    for query, label in state.values():
+        if label.value is not None:
+            labels.setdefault(query.design.content, []).append(label.value)
+    means = [(math.fsum(values) / len(values), content) for content, values in labels.items()]
+    return sorted(means, key=lambda pair: -pair[0])
+
+
+def summarise(state: RunState, place: str) -> dict[str, Any]:
+    """Return the numbers of a run; those that are not known yet are None."""
+    recipe = state.recipe or {}
+    top = ranked(state)
+    last = state.reports[-1] if state.reports else None
+    strength = recipe.get("strength") or {}
+    statuses = [label.status for label in state.labels.values()]
+    return {
+        "run": place,
+        "recipe": recipe.get("name"),
+        "seed": recipe.get("seed"),
+        "budget": recipe.get("budget"),
+        "labels_used": state.answered,
+        "rounds": recipe.get("rounds"),
+        "rounds_finished": len(state.reports),
+        "best": top[0][0] if top else None,
+        "best_design": top[0][1] if top else None,
+        "top10_mean": _mean(top[:10]),
+        "top100_mean": _mean(top[:100]),
+        "distinct_labelled": len(top),
+        "infeasible": statuses.count("infeasible"),
+        "failed": statuses.count("failed"),
+        "believed_mean": last.believed_mean if last else None,
+        "kl_pretrained": last.kl_pretrained if last else None,
+        "kl_budget": strength.get("nats"),
+        "diversity": last.diversity if last else None,
+        "distinct": last.distinct if last else None,
+        "batch_means": [report.batch_mean for report in state.reports],
+        "seconds": math.fsum(report.seconds for report in state.reports),
+    }
+
+
+def status(state: RunState, place: str) -> dict[str, Any]:
+    """Return where a run stands: its numbers, the open round, and what to do next."""
+    done = len(state.reports) >= (state.recipe or {}).get("rounds", 0)
+    return {
+        **summarise(state, place),
+        "done": done,
+        "round": None if done else state.round,
+        "asked": 0 if done else len(state.asked(state.round)),
+        "pending": len(state.pending()),
+        "pending_ids": [query.id for query in state.pending()],
+        "labels_left": max(0, (state.recipe or {}).get("budget", 0) - state.charged),
+        "next": next_step(state, place),
+    }
+
+
+def next_step(state: RunState, place: str) -> str:
+    """Return the command that takes the run further."""
+    if len(state.reports) >= (state.recipe or {}).get("rounds", 0):
+        return f"seiko report {place}"
+    if not state.asked(state.round):
+        return f"seiko ask {place}"
+    return f"seiko tell {place} FILE" if state.pending(state.round) else f"seiko advance {place}"
+
+
+def round_line(report: RoundReport, rounds: int, budget: int) -> str:
+    """Return one finished round in one line."""
+    parts = [f"round {report.round} of {rounds}: {report.labels_used} of {budget} labels"]
+    parts += [
+        f"{name} {value:.3f}"
+        for name, value in (
+            ("batch mean", report.batch_mean),
+            ("best", report.best),
+            ("believed mean", report.believed_mean),
+        )
+        if value is not None
+    ]
+    parts += [f"KL {report.kl_pretrained:.2f} nats", f"diversity {report.diversity:.2f}"]
+    if report.prequential is not None:
+        for name, value in (("coverage", report.prequential.coverage), ("Spearman", report.prequential.spearman)):
+            parts += [f"{name} {value:.2f}"] if value is not None else []
+    return ", ".join([*parts, f"{report.seconds:.0f} s"])
+
+
+def _mean(pairs: list[tuple[float, str]]) -> float | None:
+    return math.fsum(value for value, _ in pairs) / len(pairs) if pairs else None

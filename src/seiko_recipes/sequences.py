@@ -1,0 +1,269 @@
+"""Recipes for sequences: DNA 8-mers that bind a transcription factor, Ehrlich functions, and your own DNA library.
+
+A recipe is a function; its parameters are the command line's options. The numbers here are those that were measured in
+`docs/log.md`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy
+from seiko.campaign import Diverse, Everything, Fresh, Recipe, Remask, Selection, TopAcquisition
+from seiko.models import Alphabet, FullFineTuning, LoRA, MaskedLMSource
+from seiko.oracles import Ehrlich, TFBind8
+from seiko.rewards import CNN, MLP, Ensemble, LastLayer, OneHot, ReverseComplement, RewardModel, Windows
+from seiko.updates import PPO, DirectBackprop, Distill, FixedStrength, KLBudget, Strength, Update
+
+__all__ = ["dna", "ehrlich", "tfbind8"]
+
+UpdateName = Literal["ppo", "distill", "backprop", "none"]
+SelectionName = Literal["top", "diverse", "everything"]
+AcquisitionName = Literal["ucb", "bootstrap", "greedy"]
+RewardName = Literal["windows", "ensemble", "mlp"]
+
+
+def tfbind8(
+    *,
+    budget: int = 500,
+    rounds: int = 5,
+    seed: int = 0,
+    update: UpdateName = "ppo",
+    selection: SelectionName = "top",
+    acquisition: AcquisitionName = "ucb",
+    reward: RewardName = "windows",
+    c: float = 1.0,
+    kl_budget: float | None = 4.6,
+    alpha: float = 0.1,
+    beta: float = 0.02,
+    steps: int = 60,
+    samples: int = 128,
+    pool: int = 3000,
+    remask: float = 0.5,
+    mask_rate: float = 0.3,
+    both_strands: bool = False,
+    noise: float = 0.0,
+    prior: str = "seiko:tfbind8",
+) -> Recipe:
+    """Bind the transcription factor SIX6: DNA 8-mers with really measured affinities (TF Bind 8).
+
+    Args:
+        budget: Labels in all.
+        rounds: Batches that they are bought in.
+        seed: Seeds everything.
+        update: How the model moves; "none" leaves it as it is.
+        selection: How a batch is chosen; "everything" labels each i.i.d. draw, as the paper does.
+        acquisition: What a batch is chosen by and the model is moved by.
+        reward: "windows": Gaussian process on letter windows of both strands; "ensemble": of networks with shared
+            windows; "mlp": of plain networks.
+        c: Standard deviations of optimism in "ucb".
+        kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
+        alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
+        beta: Coefficient of the previous anchor, reward standard deviations a nat.
+        steps: Steps of the update a round.
+        samples: Trajectories a step.
+        pool: Candidates that a batch is chosen from.
+        remask: Share of the pool made by remasking the best labelled designs; 0 for none.
+        mask_rate: Share of positions that is masked there.
+        both_strands: Let a sequence and its reverse complement both be bought, though they are one molecule.
+        noise: Standard deviation of the measurement noise added, in units of the affinity (0 to 1).
+        prior: The pretrained model.
+    """
+    symmetry = ReverseComplement()
+    paper = selection == "everything"
+    return Recipe(
+        name="tfbind8",
+        model=MaskedLMSource(name=prior),
+        oracle=TFBind8(noise=noise, seed=seed),
+        reward_model=_dna_reward(reward, symmetry),
+        acquisition=_acquisition(acquisition, c),
+        update=_update(update),
+        strength=_strength(kl_budget, alpha, beta),
+        steps=steps,
+        samples=samples,
+        candidates=_candidates(0.0 if paper else remask, mask_rate),
+        pool=pool,
+        selection=_selection(selection),
+        same=None if both_strands or paper else symmetry,
+        budget=budget,
+        rounds=rounds,
+        seed=seed,
+    )
+
+
+def ehrlich(
+    *,
+    budget: int = 1280,
+    rounds: int = 10,
+    seed: int = 0,
+    preset: Literal["full", "demo"] = "full",
+    update: UpdateName = "ppo",
+    selection: SelectionName = "top",
+    acquisition: AcquisitionName = "ucb",
+    c: float = 1.0,
+    kl_budget: float | None = 12.0,
+    alpha: float = 0.1,
+    beta: float = 0.02,
+    steps: int = 40,
+    samples: int = 64,
+    pool: int = 3000,
+    remask: float = 0.7,
+    mask_rate: float = 0.15,
+    instance: int = 0,
+    noise: float = 0.0,
+    prior: str = "seiko:ehrlich",
+) -> Recipe:
+    """Find two spaced motifs of four letters: an Ehrlich function of 32 letters and length 32, closed form.
+
+    Args:
+        budget: Labels in all.
+        rounds: Batches that they are bought in.
+        seed: Seeds everything but the function itself.
+        preset: "demo" is small enough for a first look: 240 labels in 4 rounds, whatever budget and rounds say.
+        update: How the model moves; "none" leaves it as it is.
+        selection: How a batch is chosen; "everything" labels each i.i.d. draw, as the paper does.
+        acquisition: What a batch is chosen by and the model is moved by.
+        c: Standard deviations of optimism in "ucb".
+        kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
+        alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
+        beta: Coefficient of the previous anchor, reward standard deviations a nat.
+        steps: Steps of the update a round.
+        samples: Trajectories a step.
+        pool: Candidates that a batch is chosen from.
+        remask: Share of the pool made by remasking the best labelled designs; 0 for none.
+        mask_rate: Share of positions that is masked there.
+        instance: Which function; the shipped prior knows the forbidden transitions of instance 0.
+        noise: Standard deviation of the measurement noise, in units of the value (0 to 1).
+        prior: The pretrained model.
+    """
+    if preset == "demo":
+        budget, rounds, steps = 240, 4, 15
+    oracle = Ehrlich(seed=instance, noise=noise)
+    return Recipe(
+        name="ehrlich",
+        model=MaskedLMSource(name=prior, num_steps=16),
+        oracle=oracle,
+        reward_model=Ensemble(network=CNN(vocabulary=oracle.vocabulary)),
+        acquisition=_acquisition(acquisition, c),
+        update=_update(update),
+        strength=_strength(kl_budget, alpha, beta),
+        steps=steps,
+        samples=samples,
+        candidates=_candidates(0.0 if selection == "everything" else remask, mask_rate),
+        pool=pool,
+        selection=_selection(selection),
+        budget=budget,
+        rounds=rounds,
+        seed=seed,
+    )
+
+
+def dna(
+    *,
+    prior: str,
+    budget: int,
+    rounds: int,
+    seed: int = 0,
+    double_stranded: bool = True,
+    lora: int | None = None,
+    acquisition: AcquisitionName = "ucb",
+    selection: SelectionName = "diverse",
+    c: float = 1.0,
+    kl_budget: float = 5.0,
+    steps: int = 60,
+    samples: int = 128,
+    pool: int = 3000,
+    remask: float = 0.5,
+    mask_rate: float = 0.3,
+) -> Recipe:
+    """Tune your own DNA model on your own measurements: no oracle, the laboratory answers (ask, tell, advance).
+
+    Args:
+        prior: Model directory, as `seiko pretrain` writes it.
+        budget: Labels in all.
+        rounds: Plates that they are bought in.
+        seed: Seeds everything.
+        double_stranded: A sequence and its reverse complement are one molecule to the assay.
+        lora: Rank of LoRA adapters; none trains all weights.
+        acquisition: What a plate is chosen by and the model is moved by.
+        selection: How a plate is chosen.
+        c: Standard deviations of optimism in "ucb".
+        kl_budget: Nats from the pretrained model, held by dual ascent.
+        steps: Steps of the update a round.
+        samples: Trajectories a step.
+        pool: Candidates that a plate is chosen from.
+        remask: Share of the pool made by remasking the best labelled designs.
+        mask_rate: Share of positions that is masked there.
+    """
+    symmetry = ReverseComplement() if double_stranded else None
+    return Recipe(
+        name="dna",
+        model=MaskedLMSource(name=prior, tuning=FullFineTuning() if lora is None else LoRA(rank=lora)),
+        reward_model=LastLayer(features=Windows(vocabulary=len(Alphabet.dna())), symmetry=symmetry),
+        acquisition=_acquisition(acquisition, c),
+        update=PPO(epochs=2, share=0.25),
+        strength=KLBudget(nats=kl_budget),
+        steps=steps,
+        samples=samples,
+        candidates=_candidates(remask, mask_rate),
+        pool=pool,
+        selection=_selection(selection),
+        same=symmetry,
+        budget=budget,
+        rounds=rounds,
+        seed=seed,
+    )
+
+
+def _dna_reward(name: RewardName, symmetry: ReverseComplement) -> RewardModel:
+    match name:
+        case "windows":
+            return LastLayer(features=Windows(vocabulary=4), symmetry=symmetry)
+        case "ensemble":
+            return Ensemble(network=CNN(vocabulary=4, width=6), symmetry=symmetry)
+        case "mlp":
+            return Ensemble(network=MLP(feature=OneHot(vocabulary=4)), symmetry=symmetry)
+
+
+def _acquisition(name: AcquisitionName, c: float) -> Acquisition:
+    match name:
+        case "ucb":
+            return UCB(c=c)
+        case "bootstrap":
+            return BootstrapMax()
+        case "greedy":
+            return Greedy()
+
+
+def _update(name: UpdateName) -> Update[Any] | None:
+    match name:
+        case "ppo":
+            return PPO(epochs=2, share=0.25)
+        case "distill":
+            return Distill(epochs=2, share=0.25)
+        case "backprop":
+            return DirectBackprop()
+        case "none":
+            return None
+
+
+def _selection(name: SelectionName) -> Selection:
+    match name:
+        case "top":
+            return TopAcquisition()
+        case "diverse":
+            return Diverse()
+        case "everything":
+            return Everything(paper=True)
+
+
+def _strength(kl_budget: float | None, alpha: float, beta: float) -> Strength:
+    return FixedStrength(alpha=alpha, beta=beta) if kl_budget is None else KLBudget(nats=kl_budget, beta=beta)
+
+
+def _candidates(remask: float, mask_rate: float) -> tuple[Fresh | Remask, ...]:
+    if not 0 <= remask < 1:
+        raise ValueError(f"remask must be a share in [0, 1), got {remask}: some candidates must be fresh")
+    if remask == 0:
+        return (Fresh(),)
+    return Fresh(share=1 - remask), Remask(share=remask, mask_rate=mask_rate)

@@ -1,0 +1,152 @@
+"""`status`, `report` and `export`: what comes out of a run, and that damage is found."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from seiko.campaign import Campaign
+from seiko.models import MaskedLMSource
+
+Invoke = Callable[..., Result]
+
+
+def test_status_as_json(seiko: Invoke, waiting: Path) -> None:
+    result = seiko("status", "waiting", "--json")
+    assert result.exit_code == 0
+    values = json.loads(result.stdout)
+    assert values["run"] == "waiting"
+    assert (values["done"], values["round"], values["rounds"]) == (False, 1, 2)
+    assert (values["budget"], values["labels_used"], values["asked"], values["pending"]) == (8, 0, 4, 4)
+    assert values["pending_ids"] == ["1-0001", "1-0002", "1-0003", "1-0004"]
+    assert values["labels_left"] == 4
+    assert values["next"] == "seiko tell waiting FILE"
+    assert values["best"] is None
+
+
+def test_status_in_words_of_a_finished_run(seiko: Invoke, finished_run: Path) -> None:
+    result = seiko("status", str(finished_run))
+    assert result.exit_code == 0
+    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert lines["labels_used"] == "12"
+    assert lines["done"] == "yes"
+    assert lines["next"] == f"seiko report {finished_run}"
+
+
+def test_status_needs_none_of_the_recipes_modules(
+    seiko: Invoke, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEIKO_MODULES")
+    assert seiko("status", str(finished_run), "--json").exit_code == 0
+    assert seiko("export", str(finished_run), "--labels").exit_code == 0
+
+
+def test_report_is_written_and_its_path_printed(seiko: Invoke, finished_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished_run, tmp_path / "r")
+    result = seiko("report", "r")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "r/report.html\n"
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert "<html" in page
+    assert seiko("report", "r", "--out", "page.html").stdout == "page.html\n"
+    # the same run gives the same page
+    assert (tmp_path / "page.html").read_text() == page
+    assert seiko("report", "r", "--out", ".").exit_code == 2
+
+
+def test_report_of_a_run_without_a_finished_round(seiko: Invoke, waiting: Path) -> None:
+    result = seiko("report", "waiting")
+    assert result.exit_code == 0, result.stderr
+    assert "No round is finished yet" in (waiting / "report.html").read_text()
+
+
+def test_labels_are_exported_as_they_are(seiko: Invoke, finished_run: Path) -> None:
+    table = seiko("export", str(finished_run), "--labels")
+    assert table.exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(table.stdout)))
+    assert len(rows) == 12
+    assert all(float(row["value"]) == row["design"].count("A") / 4 for row in rows)
+    assert {row["status"] for row in rows} == {"value"}
+    lines = seiko("export", str(finished_run), "--labels", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [row["id"] for row in rows]
+    assert json.loads(lines[0])["predicted_mean"] is None
+    assert isinstance(json.loads(lines[-1])["predicted_mean"], float)
+
+
+def test_the_exported_model_is_the_one_after_the_last_round(seiko: Invoke, finished_run: Path, tmp_path: Path) -> None:
+    result = seiko("export", str(finished_run), "--model", "--out", "m")
+    assert result.exit_code == 0, result.stderr
+    model = MaskedLMSource(name=str(tmp_path / "m")).load()
+    with Campaign.open(finished_run, modules=("plate",)) as campaign:
+        x = campaign.sample_states(20)
+        theirs = campaign.model
+        campaign._load(2)
+        for own, other in zip(model.versions.parameters(), theirs.versions.parameters(), strict=True):
+            assert own.equal(other)
+        campaign._load(0)
+        pairs = list(zip(model.versions.parameters(), theirs.versions.parameters(), strict=True))
+        assert not all(own.equal(other) for own, other in pairs)
+    assert x.shape == (20, 4)
+    assert seiko("sample", "m", "--n", "5").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--labels or --model"),
+        (["--labels", "--model"], "--labels or --model"),
+        (["--model"], "--model needs --out"),
+        (["--model", "--out", "file"], "file exists"),
+        (["--model", "--out", "full"], "full exists"),
+        (["--model", "--out", "full", "--force"], "not a model's folder"),
+        (["--model", "--out", "no/m"], "there is no folder"),
+        (["--labels", "--format", "xlsx"], "xlsx"),
+        (["--labels", "--out", "file"], "file exists and holds something else"),
+    ],
+)
+def test_wrong_exports_are_refused(
+    seiko: Invoke, finished_run: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("mine")
+    result = seiko("export", str(finished_run), *arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert (tmp_path / "file").read_text() == (tmp_path / "full" / "mine").read_text() == "mine"
+
+
+def test_a_damaged_artifact_is_named(seiko: Invoke, finished_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished_run, tmp_path / "r")
+    for path in (tmp_path / "r" / "artifacts").iterdir():
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+    for command in (["sample", "r"], ["export", "r", "--model", "--out", "m"], ["report", "r"]):
+        result = seiko(*command)
+        assert result.exit_code == 1, result.output
+        assert "is damaged: expected SHA-256" in result.stderr
+        assert "Traceback" not in result.stderr
+        assert result.stdout == ""
+    assert not (tmp_path / "m").exists()
+    for path in (tmp_path / "r" / "artifacts").iterdir():
+        path.unlink()
+    result = seiko("sample", "r")
+    assert result.exit_code == 1
+    assert "is missing" in result.stderr
+
+
+def test_a_damaged_ledger_is_named(seiko: Invoke, waiting: Path) -> None:
+    (waiting / "ledger.sqlite").write_bytes(b"not a database, far from it" * 100)
+    for command in ("status", "ask", "advance"):
+        result = seiko(command, "waiting")
+        assert result.exit_code == 1, result.output
+        assert "ledger.sqlite" in result.stderr
+        assert "Traceback" not in result.stderr
