@@ -49,7 +49,7 @@ def _globals(
             "--module",
             metavar="NAME",
             envvar="SEIKO_MODULES",
-            help="A module of yours whose classes a run may name; repeatable.",
+            help="A module of yours whose classes a run may name; repeatable, in SEIKO_MODULES with blanks between.",
         ),
     ] = None,
 ) -> None:

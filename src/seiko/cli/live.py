@@ -136,7 +136,7 @@ class RunView:
     def _stage(self) -> RenderableType:
         grid = Table.grid(padding=(0, 2))
         numbers = "  ".join(f"{name} {value:.3g}" for name, value in self.numbers.items())
-        bar = ProgressBar(total=self.total, completed=self.done, width=BAR)
+        bar = ProgressBar(total=self.total, completed=self.done, width=BAR, pulse=self.total == 1)
         counts = f"{self.done}/{self.total}" if self.total > 1 else ""
         grid.add_row(STAGES.get(self.stage, self.stage), bar, counts, numbers)
         return grid

@@ -37,10 +37,6 @@ class Settings:
 settings = Settings()
 
 
-class _InterruptedRun(Exception):
-    """Ctrl-C; as an exception of its own, because versions of typer disagree on what becomes of a KeyboardInterrupt."""
-
-
 class Root(TyperGroup):
     """A group that also mounts the commands of the entry-point group `seiko.commands`, loaded when they are used."""
 
@@ -74,13 +70,6 @@ class Root(TyperGroup):
         finally:
             self._listing = False
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise _InterruptedRun from error
-
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -101,7 +90,7 @@ class Root(TyperGroup):
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         try:
             code = run()
-        except (_InterruptedRun, KeyboardInterrupt, typer.Abort):
+        except (KeyboardInterrupt, typer.Abort):  # versions of typer differ; the newest return 130
             code = INTERRUPTED
         except Exception as error:
             code = _show_usage(error) if hasattr(error, "format_message") else explain(error, debug=settings.debug)

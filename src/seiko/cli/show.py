@@ -102,7 +102,9 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is at FILE.")] = False,
 ) -> None:
-    """Take the labels or the model out of a run."""
+    """Take the labels or the model out of a run; without --out the model goes to RUN/model, replacing what is there."""
+    from seiko.campaign.ledger import run_folder
+
     if labels == model:
         raise InputError("say what to export: --labels or --model")
     if labels:
@@ -110,10 +112,9 @@ def export(
         deliver(as_csv(LABEL_COLUMNS, rows) if format is TableFormat.csv else as_jsonl(rows), out, force=force)
         say(f"{len(rows)} labels" + (f", written to {out}" if out else ""))
         return
-    if out is None:
-        raise InputError("--model needs --out FOLDER, a folder to write the model to")
-    _export_model(run, out, force=force)
-    deliver(f"{out}\n", None)
+    folder = out or run_folder(run) / "model"
+    _export_model(run, folder, force=force or out is None)
+    deliver(f"{folder}\n", None)
 
 
 def _label_rows(state: RunState) -> list[dict[str, Any]]:

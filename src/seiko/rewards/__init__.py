@@ -1,12 +1,20 @@
-"""What we believe about the oracle: labels in, mean and honest uncertainty out."""
+"""What we believe about the oracle: features, symmetries, reward models and their calibration.
+
+For short DNA choose `LastLayer(features=Windows(vocabulary=4), symmetry=ReverseComplement())`; for motifs at fixed
+distances in long sequences `LastLayer(features=SpacedPairs(vocabulary=V))`; for vectors, or where thousands of labels
+are at hand, `Ensemble(network=MLP(feature=Identity()))`.
+"""
+
+from __future__ import annotations
 
 from seiko.rewards.base import Belief, Calibration, FitReport, Posterior, RewardModel
 from seiko.rewards.calibration import calibration, predictive, prequential, spearman
 from seiko.rewards.ensemble import Ensemble, EnsembleBelief
-from seiko.rewards.features import Feature, FeatureSource, Identity, OneHot, Symmetrised
+from seiko.rewards.features import Candidate, Feature, FeatureSource, Identity, OneHot, Symmetrised
 from seiko.rewards.last_layer import LastLayer, LastLayerBelief
 from seiko.rewards.learned import Learned
 from seiko.rewards.network import CNN, MLP, Network
+from seiko.rewards.spaced_pairs import SpacedPairs
 from seiko.rewards.symmetry import ReverseComplement, Symmetry, orbit
 from seiko.rewards.training import Schedule
 from seiko.rewards.windows import Windows
@@ -16,6 +24,7 @@ __all__ = [
     "MLP",
     "Belief",
     "Calibration",
+    "Candidate",
     "Ensemble",
     "EnsembleBelief",
     "Feature",
@@ -31,6 +40,7 @@ __all__ = [
     "ReverseComplement",
     "RewardModel",
     "Schedule",
+    "SpacedPairs",
     "Symmetrised",
     "Symmetry",
     "Windows",

@@ -1,7 +1,7 @@
 """How well a belief predicted labels that it had not seen.
 
     predictive variance = epistemic variance + label variance,
-    label variance = noise^2 of that label where it is known, else residual_std^2
+    label variance = residual_std^2, or noise^2 of that label where it is known to be larger
 
 Prequential use (predict, then look, then fit): before a refit the campaign calls `prequential` on the belief that
 chose the batch and the labels that came back. It is the only honest number, since the batch was chosen by the belief.
@@ -24,7 +24,7 @@ def _ranks(values: Tensor) -> Tensor:
     """Return ranks from 0, ties sharing their mean rank."""
     _, inverse, counts = torch.unique(values, sorted=True, return_inverse=True, return_counts=True)
     last = counts.cumsum(0).to(torch.float64)
-    mean_rank = last - (counts.to(torch.float64) + 1.0) / 2.0
+    mean_rank: Tensor = last - (counts.to(torch.float64) + 1.0) / 2.0
     return mean_rank[inverse]
 
 
@@ -39,9 +39,7 @@ def spearman(a: Float[Tensor, "n"], b: Float[Tensor, "n"]) -> float:
     return _pearson(_ranks(a), _ranks(b)) if len(a) > 1 else math.nan
 
 
-def calibration(
-    mean: Float[Tensor, "n"], predictive_std: Float[Tensor, "n"], y: Float[Tensor, "n"]
-) -> Calibration:
+def calibration(mean: Float[Tensor, "n"], predictive_std: Float[Tensor, "n"], y: Float[Tensor, "n"]) -> Calibration:
     """Compare predictions with labels.
 
     Args:
@@ -80,15 +78,14 @@ def predictive(
     Args:
         belief: A fitted reward model.
         x: `[n, *event]` states.
-        noise: `[n]` standard deviations of the labels to come, NaN where unknown; None if never known. An unknown
-            noise is taken to be the belief's `residual_std`, a known one replaces it.
+        noise: `[n]` standard deviations of the labels to come, NaN where unknown; None if never known. The
+            belief's `residual_std` holds misfit as well as noise, so a smaller noise does not replace it.
     """
     with torch.no_grad():
         posterior = belief.posterior(x)
     label_std = torch.full_like(posterior.std, belief.report.residual_std)
     if noise is not None:
-        known = noise.to(label_std)
-        label_std = torch.where(torch.isnan(known), label_std, known)
+        label_std = torch.fmax(label_std, noise.to(label_std))  # fmax passes over NaN
     return posterior.mean, (posterior.std.square() + label_std.square()).sqrt()
 
 

@@ -28,7 +28,7 @@ from seiko.rewards.training import Schedule, label_weights, predict, train
 
 __all__ = ["Ensemble", "EnsembleBelief"]
 
-_ROWS = 4096  # states a block in a posterior without gradient
+_ROWS = 4096  # states a block
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,10 +57,7 @@ class EnsembleBelief:
 
     def posterior(self, x: Tensor) -> Posterior:
         """Return mean, rescaled spread and the members, oracle's units; the gradient reaches a relaxed x."""
-        if torch.is_grad_enabled() and x.requires_grad:
-            raw = self._members(x)
-        else:
-            raw = torch.cat([self._members(part) for part in x.split(_ROWS)], dim=1)
+        raw = torch.cat([self._members(part) for part in torch.split(x, _ROWS)], dim=1)
         rows = self.mean + self.scale * raw
         mean = rows.mean(0)
         rows = mean + self.std_scale * (rows - mean)
@@ -117,7 +114,7 @@ class Ensemble:
     symmetry: Symmetry | None = None
     held_out: float = 0.1
     rescale: bool = True
-    schedule: Schedule = Schedule()
+    schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
         if self.members < 2:

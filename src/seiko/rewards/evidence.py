@@ -10,6 +10,7 @@ hundred equal ones, from giving a variance of zero.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from torch import Tensor
 __all__ = ["Evidence", "best_evidence"]
 
 _NU = 2.0
+_RIDGES = tuple(10.0 ** (k / 4.0) for k in range(-12, 9))
 _MISFIT = 1e-4  # least share of the homoscedastic noise variance that is misfit, not the label's own noise
 
 
@@ -57,9 +59,7 @@ class Evidence:
         return t - (t - self.fitted) / rest, self.noise_variance / rest
 
 
-def _search(
-    phi: Tensor, t: Tensor, relative: Tensor, ridges: Sequence[float]
-) -> tuple[float, float, float]:
+def _search(phi: Tensor, t: Tensor, relative: Tensor, ridges: Sequence[float]) -> tuple[float, float, float]:
     """Return (log evidence, lambda, s^2) of the best ridge."""
     n, d = phi.shape
     rows, target = phi / relative.sqrt()[:, None], t / relative.sqrt()
@@ -76,8 +76,8 @@ def _search(
     for ridge in ridges:
         quadratic = float((along.square() / (eigenvalues + ridge)).sum() + across / ridge)
         log_det = float((eigenvalues + ridge).log().sum() + relative.log().sum())
-        log_det += (n - len(eigenvalues)) * float(torch.tensor(ridge, dtype=torch.float64).log())
-        log_evidence = -0.5 * (n + _NU) * float(torch.tensor(_NU + quadratic).log()) - 0.5 * log_det
+        log_det += (n - len(eigenvalues)) * math.log(ridge)
+        log_evidence = -0.5 * (n + _NU) * math.log(_NU + quadratic) - 0.5 * log_det
         if log_evidence > best[0]:
             best = log_evidence, ridge, (_NU + quadratic) / (_NU + n)
     return best
@@ -87,10 +87,9 @@ def best_evidence(
     phi: Float[Tensor, "n d"],
     t: Float[Tensor, "n"],
     noise: Float[Tensor, "n"],
-    ridges: Sequence[float],
-    relative_ridge: bool,
+    ridge: float | None,
 ) -> Evidence:
-    """Fit the regression at the ridge of largest marginal likelihood.
+    """Fit the regression, at the ridge of largest marginal likelihood if none is given.
 
     Where noise is known, a first homoscedastic pass estimates the total noise variance; what the known noises do not
     explain of it is misfit, and a second pass weights each label by the inverse of misfit + its own noise variance.
@@ -99,23 +98,22 @@ def best_evidence(
         phi: Features of the labels.
         t: Standardised labels.
         noise: Known standard deviations in the same units, NaN where unknown.
-        ridges: Grid of lambda.
-        relative_ridge: Whether the grid is in units of the mean squared norm of the features.
+        ridge: lambda, in units of squared features; None searches a grid in units of their mean squared norm.
     """
-    unit = float(phi.square().sum(1).mean()) if relative_ridge else 1.0
+    unit = float(phi.square().sum(1).mean())
     unit = unit if unit > 0 else 1.0
-    grid = [ridge * unit for ridge in ridges]
+    grid = _RIDGES if ridge is None else (ridge / unit,)
     relative = torch.ones_like(t)
-    # s^2 belongs to features of unit norm: the inverse-gamma prior is about the function, not about a weight.
+    # Features of unit norm: the inverse-gamma prior is about the size of the function, not of a weight.
     scaled = phi / unit**0.5
-    log_evidence, ridge, signal = _search(scaled, t, relative, [r / unit for r in grid])
+    log_evidence, ridge, signal = _search(scaled, t, relative, grid)
     known = ~torch.isnan(noise)
     if bool(known.any()):
         total = signal * ridge
         own = torch.where(known, noise, 0.0).square()
         misfit = max(total - float(own[known].mean()), _MISFIT * total)
         relative = torch.where(known, (misfit + own) / total, 1.0)
-        log_evidence, ridge, signal = _search(scaled, t, relative, [r / unit for r in grid])
+        log_evidence, ridge, signal = _search(scaled, t, relative, grid)
     ridge, signal = ridge * unit, signal / unit
     weighted = phi / relative[:, None]
     precision = weighted.T @ phi

@@ -80,7 +80,9 @@ def one_hot(x: Tensor, vocabulary: int) -> Float[Tensor, "n L V"]:
     if x.ndim != 2:
         raise ValueError(f"tokens must be [n, L], got {tuple(x.shape)}")
     if x.numel() and (int(x.min()) < 0 or int(x.max()) > vocabulary):
-        raise ValueError(f"tokens must lie in 0..{vocabulary} ({vocabulary} is the mask), got {int(x.min())}..{int(x.max())}")
+        raise ValueError(
+            f"tokens must lie in 0..{vocabulary} ({vocabulary} is the mask), got {int(x.min())}..{int(x.max())}"
+        )
     return torch.nn.functional.one_hot(x.long(), vocabulary + 1)[..., :vocabulary].to(torch.float32)
 
 
@@ -121,4 +123,4 @@ class Symmetrised:
     def __call__(self, x: Tensor) -> Float[Tensor, "n d"]:
         """Return the mean feature of each state's orbit, `[n, d]`."""
         images = orbit(self.symmetry, x)
-        return self.feature(images.flatten(0, 1)).unflatten(0, images.shape[:2]).mean(1)
+        return torch.unflatten(self.feature(images.flatten(0, 1)), 0, images.shape[:2]).mean(1)

@@ -28,8 +28,7 @@ from seiko.rewards.symmetry import Symmetry
 
 __all__ = ["LastLayer", "LastLayerBelief"]
 
-_RIDGES = tuple(10.0 ** (k / 4.0) for k in range(-12, 9))
-_ROWS = 8192  # states a block in a posterior without gradient
+_ROWS = 8192  # states a block
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,12 +55,8 @@ class LastLayerBelief:
 
     def posterior(self, x: Tensor) -> Posterior:
         """Return mean and epistemic std, oracle's units; the gradient reaches a relaxed x."""
-        if torch.is_grad_enabled() and x.requires_grad:
-            mean, std = self._rows(x)
-        else:
-            phi = self.feature(x)
-            parts = [self._of_features(part) for part in phi.split(_ROWS)]
-            mean, std = torch.cat([m for m, _ in parts]), torch.cat([s for _, s in parts])
+        parts = [self._of_features(part) for part in torch.split(self.feature(x), _ROWS)]
+        mean, std = torch.cat([m for m, _ in parts]), torch.cat([s for _, s in parts])
         return Posterior(mean=self.mean + self.scale * mean, std=self.scale * std)
 
     def draw(self, generator: torch.Generator) -> LastLayerBelief:
@@ -81,9 +76,6 @@ class LastLayerBelief:
             root=None,
             missing=None,
         )
-
-    def _rows(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self._of_features(self.feature(x))
 
     def _of_features(self, phi: Tensor) -> tuple[Tensor, Tensor]:
         mean = phi @ self.weights.to(phi.dtype)
@@ -128,13 +120,11 @@ class LastLayer:
         """Fit all labels; see `seiko.rewards.base.RewardModel.fit`."""
         start = time.perf_counter()
         labels = standardise(x, y, noise)
-        with torch.random.fork_rng(devices=[]):
-            candidates = self._candidates(x, labels, seed)
         best: tuple[Evidence, Candidate] | None = None
-        for candidate in candidates:
+        for candidate in self._candidates(x, labels, seed):
             with torch.no_grad():
                 phi = candidate.feature(x).to(torch.float64)
-            evidence = best_evidence(phi, labels.y, labels.noise, _RIDGES if self.ridge is None else (self.ridge,), self.ridge is None)
+            evidence = best_evidence(phi, labels.y, labels.noise, self.ridge)
             if best is None or evidence.log_evidence > best[0].log_evidence:
                 best = evidence, candidate
         assert best is not None

@@ -61,7 +61,7 @@ class Learned:
     network: Network
     members: int = 4
     held_out: float = 0.1
-    schedule: Schedule = Schedule()
+    schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
         if self.members < 1:
@@ -78,8 +78,6 @@ class Learned:
         weights = label_weights(noise).expand(self.members, -1)
         prepared = self.network.prepare(orbit(symmetry, x.detach())).to(torch.float32)
         generator = torch.Generator().manual_seed(seed)
-        parameters = train(
-            self.network, prepared, y.to(torch.float32), weights, held_out, self.schedule, generator
-        )
+        parameters = train(self.network, prepared, y.to(torch.float32), weights, held_out, self.schedule, generator)
         feature = HiddenLayer(network=self.network, parameters=parameters, symmetry=symmetry)
         return [Candidate(feature=feature, unseen=held_out[0] if bool(held_out.any()) else None)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,7 @@ __all__ = ["CNN", "MLP", "Network", "Parameters", "dense", "dense_parameters"]
 Parameters = Mapping[str, Tensor]
 
 
+@runtime_checkable
 class Network(Protocol):
     """Configuration of the body of an ensemble."""
 
@@ -66,8 +67,8 @@ def dense(parameters: Parameters, name: str, x: Tensor, *, shared: bool = False)
     members, _, outputs = weight.shape
     if shared:
         columns = weight.transpose(0, 1).flatten(1)
-        return (x @ columns + bias.flatten()).unflatten(-1, (members, outputs)).movedim(-2, 0)
-    return torch.baddbmm(bias, x.flatten(1, -2), weight).unflatten(1, x.shape[1:-1])
+        return torch.unflatten(x @ columns + bias.flatten(), -1, (members, outputs)).movedim(-2, 0)
+    return torch.unflatten(torch.baddbmm(bias, x.flatten(1, -2), weight), 1, x.shape[1:-1])
 
 
 def _check_dropout(dropout: float) -> None:
@@ -96,7 +97,7 @@ class MLP:
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return `[n, images, d]` features."""
-        return self.feature(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+        return torch.unflatten(self.feature(images.flatten(0, 1)), 0, images.shape[:2])
 
     def init(self, prepared: Tensor, members: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Draw the parameters of all members."""
@@ -149,34 +150,34 @@ class CNN:
         _check_dropout(self.dropout)
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Return one-hot letters with padding, `[n, images, L + width, V]`, or their windows without an embedding."""
-        letters = one_hot(images.flatten(0, 1), self.vocabulary)
-        letters = functional.pad(letters, (0, 0, self.width // 2, self.width // 2)).unflatten(0, images.shape[:2])
-        return letters if self.embedding is not None else self._windows(letters)
-
-    def _windows(self, letters: Tensor) -> Tensor:
-        """Return `[..., images * P, width * d]` of `[..., images, L, d]`."""
-        return letters.unfold(-2, self.width, 1).transpose(-1, -2).flatten(-2).flatten(-3, -2)
+        """Return padded one-hot letters, `[n, images, V, L + width]`."""
+        letters = one_hot(images.flatten(0, 1), self.vocabulary).transpose(1, 2)
+        return torch.unflatten(functional.pad(letters, (self.width // 2, self.width // 2)), 0, images.shape[:2])
 
     def init(self, prepared: Tensor, members: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Draw the parameters of all members."""
-        letter = self.vocabulary if self.embedding is None else self.embedding
-        # Only one letter of a one-hot is on, so a window's scale is sqrt(width), whatever the vocabulary.
-        gain = math.sqrt(letter) if self.embedding is None else 1.0
-        parameters = dense_parameters("filters", self.width * letter, self.filters, members, generator, gain)
-        parameters |= dense_parameters("dense", self.filters, self.hidden, members, generator)
+        channels = self.vocabulary if self.embedding is None else self.embedding
+        # One channel of a one-hot is on, all of an embedding: either way a window's response has a scale of 1.
+        fan = self.width if self.embedding is None else self.width * channels
+        filters = torch.randn(members * self.filters, channels, self.width, generator=generator) / math.sqrt(fan)
+        parameters = {
+            "filters": torch.unflatten(filters, 0, (members, self.filters)).contiguous(),
+            "filters.bias": torch.randn(members, self.filters, generator=generator) * 0.1,
+        }
         if self.embedding is not None:
-            table = torch.randn(members, self.vocabulary, self.embedding, generator=generator)
-            parameters["embedding"] = table
-        return parameters
+            parameters["embedding"] = torch.randn(members, self.embedding, self.vocabulary, generator=generator)
+        return parameters | dense_parameters("dense", self.filters, self.hidden, members, generator)
 
     def body(self, parameters: Parameters, prepared: Tensor) -> Float[Tensor, "members n 1 width"]:
         """Return the hidden layer after pooling over windows and images."""
-        if self.embedding is None:
-            hits = dense(parameters, "filters", prepared, shared=True)
-        else:
-            table = parameters["embedding"].to(prepared.dtype)
-            letters = torch.einsum("nolv,mve->mnole", prepared, table)
-            hits = dense(parameters, "filters", self._windows(letters))
+        filters, bias = parameters["filters"].to(prepared.dtype), parameters["filters.bias"].to(prepared.dtype)
+        letters, groups = prepared.flatten(0, 1), 1
+        if self.embedding is not None:
+            letters = parameters["embedding"].to(prepared.dtype).flatten(0, 1) @ letters
+            groups = len(filters)
+        hits = functional.conv1d(letters, filters.flatten(0, 1), bias.flatten(), groups=groups)
+        # [n, members * filters, images * windows]
+        hits = torch.unflatten(hits, 0, prepared.shape[:2]).transpose(1, 2).flatten(2)
         pooled = hits.amax(2) if self.pooling == "max" else hits.logsumexp(2) - math.log(hits.shape[2])
+        pooled = torch.unflatten(pooled, 1, filters.shape[:2]).transpose(0, 1)
         return dense(parameters, "dense", pooled).relu()[:, :, None]

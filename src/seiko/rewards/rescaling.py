@@ -2,9 +2,9 @@
 
     residual_i ~ N(0, a^2 epistemic_i + b^2 label_i)
 
-(a, b) is the point of largest likelihood on a grid, with a weak log-normal prior around 1 so that a handful of residuals
-cannot move them far. a never goes below 1: residuals near the labels can be explained by label noise alone, and a
-spread narrowed there would be far too narrow away from the labels, where the acquisition looks.
+(a, b) is the point of largest likelihood on a grid, with a weak log-normal prior around 1 so that a handful of
+residuals cannot move them far. a never goes below 1: residuals near the labels can be explained by label noise alone,
+and a spread narrowed there would be far too narrow away from the labels, where the acquisition looks.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ class Rescaling:
     label: float
 
 
-def rescaling(
-    residual: Float[Tensor, "n"], epistemic: Float[Tensor, "n"], label: Float[Tensor, "n"]
-) -> Rescaling:
+def rescaling(residual: Float[Tensor, "n"], epistemic: Float[Tensor, "n"], label: Float[Tensor, "n"]) -> Rescaling:
     """Return the factors of largest penalised likelihood.
 
     Args:

@@ -21,7 +21,8 @@ def _mix(z: np.ndarray) -> np.ndarray:
     """Return splitmix64's finaliser of unsigned 64-bit integers (Steele, Lea, Flood, 2014)."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    mixed: np.ndarray = z ^ (z >> np.uint64(31))
+    return mixed
 
 
 def uniforms(seed: int, stream: int, rows: int, n: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 A symmetry is a finite group acting on states; its orbit of x is {g x}. Reward models augment their labels with the
 orbit and average (or pool) predictions over it, so posterior(x) == posterior(g x) exactly. A double-stranded DNA
-sequence and its reverse complement are one molecule; on 300 labels of TF Bind 8 this is worth more than any acquisition.
+sequence and its reverse complement are one molecule: with a few hundred labels, worth more than any acquisition.
 """
 
 from __future__ import annotations

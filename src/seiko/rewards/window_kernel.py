@@ -1,4 +1,4 @@
-"""Window kernel of sequences: which short words, up to mismatches, do two sequences share?
+"""Window kernel of sequences: the short words, up to mismatches, that two sequences share.
 
     k_w(x, z)  = sum over windows a of x, b of z of exp(sharpness * (matches(a, b) - w))
     k(x, z)    = mean over widths w of k_w(x, z) / sqrt(k_w(x, x) k_w(z, z)),        so k(x, x) = 1
@@ -78,7 +78,7 @@ class WindowKernel:
         """Return the distinct windows of all images of each state."""
         images = orbit(self.symmetry, x)
         words = self.words(images.flatten(0, 1), width, dtype)
-        return Words(words.spelled, words.index.unflatten(0, images.shape[:2]).flatten(1))
+        return Words(words.spelled, torch.unflatten(words.index, 0, images.shape[:2]).flatten(1))
 
     def compare(self, a: Float[Tensor, "*u wV"], b: Float[Tensor, "v wV"], width: int) -> Float[Tensor, "*u v"]:
         """Return exp(sharpness * (matches - width)) of all pairs of spellings."""
@@ -87,7 +87,7 @@ class WindowKernel:
     def self_similarity(self, x: Tensor, width: int) -> Float[Tensor, "n"]:
         """Return k_w(x, x), unnormalised; the images of one state give the same number."""
         rows = max(1, _BLOCK // (x.shape[1] + width) ** 2 // 16)
-        return torch.cat([self._self_similarity(part, width) for part in x.split(rows)])
+        return torch.cat([self._self_similarity(part, width) for part in torch.split(x, rows)])
 
     def _self_similarity(self, x: Tensor, width: int) -> Tensor:
         # matches of windows p and q = sum over k of [x_(p+k) = z_(q+k)]: sums along diagonals of one comparison.
@@ -113,15 +113,15 @@ class WindowKernel:
     def sums(self, spelled: Float[Tensor, "u wV"], words: Words, width: int) -> Float[Tensor, "u m"]:
         """Return, for each spelling, the sum of its comparisons with the windows of each sequence."""
         rows = max(1, _BLOCK // max(1, len(words.spelled)))
-        parts = [words.sum(self.compare(words.spelled, part, width)).T for part in spelled.split(rows)]
+        parts = [words.sum(self.compare(words.spelled, part, width)).T for part in torch.split(spelled, rows)]
         return torch.cat(parts)
 
 
 def _letter_matches(x: Tensor, images: Tensor, vocabulary: int) -> Float[Tensor, "n L o L"]:
-    """Return whether letters of x and of its images agree (as counts, or softly for relaxed one-hots); masks never do."""
+    """Return whether letters of x and of its images agree, softly for relaxed one-hots; masks never do."""
     if x.is_floating_point():
         own, other = one_hot(x, vocabulary), images[..., :vocabulary]
-        return (own @ other.flatten(1, 2).transpose(1, 2)).unflatten(-1, images.shape[1:3])
+        return torch.unflatten(own @ other.flatten(1, 2).transpose(1, 2), -1, images.shape[1:3])
     own, other = x[:, :, None, None], images[:, None]
     return ((own == other) & (own < vocabulary)).to(torch.uint8)
 

@@ -71,7 +71,7 @@ class Landmarks:
     def _relaxed(self, x: Tensor, width: int, words: Words, projection: Tensor) -> Tensor:
         windows, spelled = self.kernel.windows(x, width), words.spelled.to(x.dtype)
         rows = max(1, _PAIRS // (windows.shape[1] * len(spelled)))
-        shared = torch.cat([self.kernel.compare(part, spelled, width).sum(1) for part in windows.split(rows)])
+        shared = torch.cat([self.kernel.compare(part, spelled, width).sum(1) for part in torch.split(windows, rows)])
         # By spelling, then by landmark: a matrix product with the counts would cost as much as the comparisons.
         folded = torch.zeros(len(spelled), projection.shape[1], dtype=x.dtype, device=x.device)
         folded.index_add_(0, words.index.flatten(), projection.repeat_interleave(words.index.shape[1], 0))

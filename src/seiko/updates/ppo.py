@@ -3,11 +3,12 @@
 Each step k of a trajectory is an action: x_s drawn from p(.|x_t). All steps share the advantage of their path,
 
     advantage = A(x_0) - sum_j c_j log(p(path) / p_j(path)) - mean of the other samples'
-    loss      = -E[ sum_k min(ratio_k * advantage, clip(ratio_k) * advantage) ],    ratio_k = p(x_s|x_t) / p_drawn(x_s|x_t)
+    loss      = -E[ sum_k min(ratio_k * advantage, clip(ratio_k) * advantage) ]
+    ratio_k   = p(x_s|x_t) / p_drawn(x_s|x_t)
 
 At ratio 1 this is the exact gradient of the problem. The log-ratios are those of the path that was drawn, past steps
-included, and not their expectation, the KL: at the optimum A - sum_j c_j log(p / p_j) is the same for every path, so that
-the advantage, and the noise of the gradient with it, vanishes there.
+included, and not their expectation, the KL: at the optimum A - sum_j c_j log(p / p_j) is the same for every path, so
+that the advantage, and the noise of the gradient with it, vanishes there.
 
 References:
     Schulman et al., "Proximal Policy Optimization Algorithms", 2017, https://arxiv.org/abs/1707.06347 (Eq. 7);

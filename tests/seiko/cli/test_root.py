@@ -15,6 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+import seiko as seiko_package
 from seiko import __version__
 from seiko.cli import app
 from seiko.cli.errors import InputError, exit_code
@@ -59,7 +60,8 @@ def test_version_is_quick_and_loads_neither_torch_nor_transformers() -> None:
         "    except SystemExit as end:\n        print('code', end.code)\n"
         "print('heavy', [name for name in ('torch', 'transformers', 'matplotlib', 'pandas') if name in sys.modules])\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(Path(seiko_package.__file__).parents[1])}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     lines = result.stdout.splitlines()
     assert lines[0] == f"seiko {__version__}"
     assert [line for line in lines if line.startswith("code")] == [f"code {code}" for code in (0, 0, 0, 0, 2)]

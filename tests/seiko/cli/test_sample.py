@@ -38,6 +38,7 @@ def test_a_model_is_sampled_without_a_run(seiko: Invoke, plates: Path, tmp_path:
     assert all(set(design) <= set("ACGT") and len(design) == 4 for design in designs(first))
     # the first designs are the same, however many are drawn
     assert designs(seiko("sample", str(plates / "model"), "--n", "7"))[:5] == designs(first)
+    assert designs(seiko("sample", str(plates / "model"), "--n", "7", "--seed", "1"))[:5] != designs(first)
     assert seiko("sample", str(plates / "model"), "--n", "5", "--out", "s.csv").stdout == ""
     assert (tmp_path / "s.csv").read_text() == first.stdout
 

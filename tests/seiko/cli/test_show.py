@@ -80,6 +80,19 @@ def test_labels_are_exported_as_they_are(seiko: Invoke, finished_run: Path) -> N
     assert isinstance(json.loads(lines[-1])["predicted_mean"], float)
 
 
+def test_without_a_place_the_model_goes_into_the_run_and_is_replaced(
+    seiko: Invoke, finished_run: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished_run, tmp_path / "r")
+    for _ in range(2):
+        result = seiko("export", "r", "--model")
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout == "r/model\n"
+    names = {path.name for path in (tmp_path / "r" / "model").iterdir()}
+    assert names == {"config.json", "model.safetensors", "seiko.json"}
+    assert [path.name for path in (tmp_path / "r").iterdir() if path.name.endswith(".tmp")] == []
+
+
 def test_the_exported_model_is_the_one_after_the_last_round(seiko: Invoke, finished_run: Path, tmp_path: Path) -> None:
     result = seiko("export", str(finished_run), "--model", "--out", "m")
     assert result.exit_code == 0, result.stderr
@@ -102,7 +115,6 @@ def test_the_exported_model_is_the_one_after_the_last_round(seiko: Invoke, finis
     [
         ([], "--labels or --model"),
         (["--labels", "--model"], "--labels or --model"),
-        (["--model"], "--model needs --out"),
         (["--model", "--out", "file"], "file exists"),
         (["--model", "--out", "full"], "full exists"),
         (["--model", "--out", "full", "--force"], "not a model's folder"),

@@ -45,7 +45,7 @@ def test_each_step_draws_anew(setting: Any) -> None:
 
 
 def test_a_given_alpha_replaces_the_start(gaussian: Any) -> None:
-    strength = KLBudget(nats=1.0, alpha=0.5)
+    strength = KLBudget(nats=1.0, alpha=0.5, rate=0.05)
     assert run(gaussian, strength=strength, alpha=2.0, steps=1).alpha == pytest.approx(2.0 * 0.951229, rel=1e-4)
     assert run(gaussian, strength=strength, steps=1).alpha == pytest.approx(0.5 * 0.951229, rel=1e-4)
 
@@ -74,7 +74,7 @@ def test_a_policy_without_parameters_is_refused_with_its_reason(gaussian: Any) -
 
 @pytest.mark.parametrize(("nats", "learning_rate"), [(0.3, 0.02), (1.0, 0.05)])
 def test_a_budget_is_held_on_a_masked_model(masked: Any, nats: float, learning_rate: float) -> None:
-    strength = KLBudget(nats=nats, beta=0.0, alpha=1.0)
+    strength = KLBudget(nats=nats, beta=0.0, alpha=1.0, rate=0.05, damping=1.0)
     ended = run(masked, PPO(learning_rate=learning_rate), strength=strength, steps=160, samples=128)
     reached = float(masked.toy.path_kl("current", "pretrained").detach())
     print(f"budget {nats}, reached {reached:.3f} at alpha {ended.alpha:.3f}")
@@ -87,12 +87,12 @@ def test_a_budget_is_held_on_a_masked_model(masked: Any, nats: float, learning_r
 
 
 def test_a_budget_is_held_on_a_gaussian_model(gaussian: Any) -> None:
-    strength = KLBudget(nats=1.0, beta=0.0, alpha=1.0, rate=0.1)
+    strength = KLBudget(nats=1.0, beta=0.0, alpha=1.0, rate=0.1, damping=1.0)
     run(gaussian, DirectBackprop(learning_rate=0.03), strength=strength, steps=140, samples=64)
     assert float(gaussian.toy.path_kl("current", "pretrained").detach()) == pytest.approx(1.0, rel=0.05)
 
 
 def test_a_budget_that_the_objective_cannot_use_leaves_an_anchor(gaussian: Any) -> None:
     flat = type(gaussian)(gaussian.toy, lambda x: 0 * x[:, 0])
-    ended = run(flat, strength=KLBudget(nats=1.0, rate=1.0, least=0.05), steps=10)
+    ended = run(flat, strength=KLBudget(nats=1.0, rate=1.0, damping=1.0, least=0.05), steps=10)
     assert ended.alpha == pytest.approx(0.05)

@@ -33,7 +33,7 @@ def test_damping_answers_to_where_the_kl_is_going() -> None:
 
 
 def test_alpha_stays_within_its_bounds() -> None:
-    strength = KLBudget(nats=1.0, alpha=0.5, least=0.4, most=0.6, rate=1.0)
+    strength = KLBudget(nats=1.0, alpha=0.5, least=0.4, most=0.6, rate=1.0, damping=1.0)
     assert strength.follow(0.5, 0.0, 0.0) == pytest.approx(0.4)
     assert strength.follow(0.5, 5.0, 5.0) == pytest.approx(0.6)
 
