@@ -47,7 +47,6 @@ def judge(campaign: Campaign, fresh: int = FRESH) -> dict[str, Any]:
     if oracle is None:
         raise ValueError("only a recipe with an oracle can be judged")
     state, model = campaign.state, campaign.model
-    campaign.sample_states(1)  # puts the last weights into place
     trajectory = rollout(ModelPolicy(model), None, Noise.seeded(10_000 + campaign.recipe.seed, fresh))
     designs = model.export(trajectory.x_0)
     values = np.array([label.value for label in oracle(designs) if label.value is not None])

@@ -12,7 +12,7 @@ from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy
 from seiko.campaign import Diverse, Everything, Fresh, Recipe, Remask, Selection, TopAcquisition
 from seiko.models import Alphabet, FullFineTuning, LoRA, MaskedLMSource
 from seiko.oracles import Ehrlich, TFBind8
-from seiko.rewards import CNN, MLP, Ensemble, LastLayer, OneHot, ReverseComplement, RewardModel, Windows
+from seiko.rewards import CNN, MLP, Ensemble, LastLayer, OneHot, ReverseComplement, RewardModel, SpacedPairs, Windows
 from seiko.updates import PPO, DirectBackprop, Distill, FixedStrength, KLBudget, Strength, Update
 
 __all__ = ["dna", "ehrlich", "tfbind8"]
@@ -33,10 +33,11 @@ def tfbind8(
     acquisition: AcquisitionName = "ucb",
     reward: RewardName = "windows",
     c: float = 1.0,
-    kl_budget: float | None = 4.6,
+    kl_budget: float | None = 4.9,
     alpha: float = 0.1,
     beta: float = 0.02,
-    steps: int = 60,
+    steps: int = 40,
+    final_steps: int = 160,
     samples: int = 128,
     pool: int = 3000,
     remask: float = 0.5,
@@ -61,6 +62,7 @@ def tfbind8(
         alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
         beta: Coefficient of the previous anchor, reward standard deviations a nat.
         steps: Steps of the update a round.
+        final_steps: Steps of the last round, whose model is the result.
         samples: Trajectories a step.
         pool: Candidates that a batch is chosen from.
         remask: Share of the pool made by remasking the best labelled designs; 0 for none.
@@ -80,6 +82,7 @@ def tfbind8(
         update=_update(update),
         strength=_strength(kl_budget, alpha, beta),
         steps=steps,
+        final_steps=final_steps,
         samples=samples,
         candidates=_candidates(0.0 if paper else remask, mask_rate),
         pool=pool,
@@ -104,9 +107,9 @@ def ehrlich(
     kl_budget: float | None = 12.0,
     alpha: float = 0.1,
     beta: float = 0.02,
-    steps: int = 40,
+    steps: int = 20,
     samples: int = 64,
-    pool: int = 3000,
+    pool: int = 1500,
     remask: float = 0.7,
     mask_rate: float = 0.15,
     instance: int = 0,
@@ -143,7 +146,7 @@ def ehrlich(
         name="ehrlich",
         model=MaskedLMSource(name=prior, num_steps=16),
         oracle=oracle,
-        reward_model=Ensemble(network=CNN(vocabulary=oracle.vocabulary)),
+        reward_model=LastLayer(features=SpacedPairs(vocabulary=oracle.vocabulary)),
         acquisition=_acquisition(acquisition, c),
         update=_update(update),
         strength=_strength(kl_budget, alpha, beta),
@@ -201,7 +204,7 @@ def dna(
         model=MaskedLMSource(name=prior, tuning=FullFineTuning() if lora is None else LoRA(rank=lora)),
         reward_model=LastLayer(features=Windows(vocabulary=len(Alphabet.dna())), symmetry=symmetry),
         acquisition=_acquisition(acquisition, c),
-        update=PPO(epochs=2, share=0.25),
+        update=_update("ppo"),
         strength=KLBudget(nats=kl_budget),
         steps=steps,
         samples=samples,
@@ -238,7 +241,7 @@ def _acquisition(name: AcquisitionName, c: float) -> Acquisition:
 def _update(name: UpdateName) -> Update[Any] | None:
     match name:
         case "ppo":
-            return PPO(epochs=2, share=0.25)
+            return PPO(epochs=4, share=0.25)
         case "distill":
             return Distill(epochs=2, share=0.25)
         case "backprop":

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -92,7 +93,9 @@ class Campaign:
             if campaign._state.recipe is None:
                 if written is None:
                     raise NoRun(f"no run at {place}: it was never given a recipe; start it with `seiko run`")
-                campaign._append("opened", {"recipe": written, "digest": config.digest(written, modules=allowed)})
+                with suppress(LedgerConflict):  # another process was faster here: its recipe is compared below
+                    campaign._append("opened", {"recipe": written, "digest": config.digest(written, modules=allowed)})
+                campaign._refresh()
             # read now: a recipe that cannot be must be found before an ask. Written again, it has the defaults of
             # fields that the library got since.
             own = config.to_json(campaign.recipe, modules=allowed)
@@ -136,12 +139,19 @@ class Campaign:
 
     @property
     def done(self) -> bool:
-        """Whether all rounds are finished."""
-        return len(self.state.reports) >= self.recipe.rounds
+        """Whether all rounds are finished, or the labels are: larger batches than planned may spend them early."""
+        state, recipe = self.state, self.recipe
+        spent = state.charged >= recipe.budget and not state.asked(state.round)
+        return spent or len(state.reports) >= recipe.rounds
+
+    @property
+    def model(self) -> DiffusionModel[Transition]:
+        """The diffusion model, with the weights of the last finished round as its current version."""
+        self._load(len(self.state.reports))
+        return self._model
 
     @cached_property
-    def model(self) -> DiffusionModel[Transition]:
-        """The diffusion model; its current version is the one after the last finished round."""
+    def _model(self) -> DiffusionModel[Transition]:
         return self.recipe.model.load()
 
     # ---------------------------------------------------------- the verbs
@@ -235,12 +245,14 @@ class Campaign:
         Raises:
             NothingAsked: If the round has no batch.
             PendingLabels: If labels are missing and `without_pending` is false.
-            BudgetSpent: If all rounds are finished.
+            BudgetSpent: If all rounds are finished, or all labels spent.
         """
         while True:
             state, recipe = self.state, self.recipe
             if self.done:
-                raise BudgetSpent(f"all {recipe.rounds} rounds are finished; start another run to go on")
+                finished = len(state.reports) >= recipe.rounds
+                what = f"all {recipe.rounds} rounds are finished" if finished else f"all {recipe.budget} labels are spent"
+                raise BudgetSpent(f"{what}; start another run to go on")
             if not state.asked(state.round):
                 raise NothingAsked(f"round {state.round} has no batch yet: ask first")
             pending = state.pending(state.round)
@@ -272,7 +284,7 @@ class Campaign:
         Raises:
             ValueError: If that round is not finished.
         """
-        return self.model.export(self.sample_states(n, seed=seed, round=round))
+        return self._model.export(self.sample_states(n, seed=seed, round=round))
 
     def sample_states(self, n: int, *, seed: int = 0, round: int | None = None) -> Tensor:
         """Draw like `sample`, and return states."""
@@ -283,7 +295,7 @@ class Campaign:
         if not 0 <= round <= finished:
             raise ValueError(f"round must be one of 0 (pretrained) to {finished} (the last finished), got {round}")
         self._load(round)
-        policy: ModelPolicy[Transition] = ModelPolicy(self.model)
+        policy: ModelPolicy[Transition] = ModelPolicy(self._model)
         noise = Noise.seeded(self._seed(_SAMPLE, 0) + seed, n)
         try:
             return torch.cat([rollout(policy, None, noise[i : i + 1000]).x_0 for i in range(0, n, 1000)])
@@ -313,7 +325,7 @@ class Campaign:
     def _labelled(self, state: RunState, up_to: int | None = None) -> tuple[Labelled, Tensor | None]:
         """Return labelled states and values, and the labels' noise (NaN where unknown) if any is known."""
         pairs = state.values(up_to)
-        x = self.model.ingest([query.design for query, _ in pairs])
+        x = self._model.ingest([query.design for query, _ in pairs])
         y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
         noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
         return Labelled(x, y), torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
@@ -329,7 +341,7 @@ class Campaign:
         artifact = self._state.weights[round - 1] if round else None
         if self._live == (round, artifact):
             return
-        versions = self.model.versions
+        versions = self._model.versions
         if versions is not None:
             if artifact is None:
                 versions.reset()
@@ -349,9 +361,9 @@ class Campaign:
         labelled, _ = self._labelled(state)
         proposal = propose(
             recipe,
-            self.model,
+            self._model,
             labelled,
-            identity(self.model, self.model.ingest(known), recipe.same) if known else [],
+            identity(self._model, self._model.ingest(known), recipe.same) if known else [],
             objective,
             count,
             self._seed(_ASK, state.round) + 7919 * already,
@@ -383,18 +395,19 @@ class Campaign:
         recipe, round = self.recipe, state.round
         self._load(len(state.reports))
         self._live = (-1, None)  # until the event is in the ledger the model is nobody's
-        if self.model.versions is not None:
-            self.model.versions.remember()
+        if self._model.versions is not None:
+            self._model.versions.remember()
         progress("fit", 0, 1, {})
         belief = self._fit(state, round, None)
-        acquisition = recipe.acquisition
-        if round == recipe.rounds and recipe.final_acquisition is not None:
-            acquisition = recipe.final_acquisition
+        acquisition, steps = recipe.acquisition, recipe.steps
+        if round == recipe.rounds:
+            acquisition, steps = recipe.final_acquisition or acquisition, recipe.final_steps or steps
         moved = advance_model(
             recipe,
-            self.model,
+            self._model,
             belief,
             None if belief is None else acquisition(belief, self._generator(round)),
+            steps=steps,
             alpha=state.reports[-1].alpha if state.reports else None,
             seeds=(self._seed(_UPDATE, round), self._seed(_EVALUATE, round)),
             progress=progress,
@@ -414,7 +427,7 @@ class Campaign:
             seconds=time.monotonic() - started,
             **moved,
         )
-        weights = self.model.versions.state_dict() if self.model.versions is not None else None
+        weights = self._model.versions.state_dict() if self._model.versions is not None else None
         return report, weights, belief
 
 

@@ -135,4 +135,10 @@ class Remask:
         masked = u[:, 1:] < low + (high - low) * u[:, :1]
         always = (noise.fold_in(_FIRST).uniform() * start.shape[1]).long().clamp(max=start.shape[1] - 1)
         masked[torch.arange(len(masked)), always] = True
-        return rollout(ModelPolicy(model), None, noise, start=start.masked_fill(masked, process.mask_token)).x_0
+        x, policy = start.masked_fill(masked, process.mask_token), ModelPolicy(model)
+        for k in range(policy.num_steps, 0, -1):
+            if not bool((x == process.mask_token).any()):
+                break  # the steps that are left would only copy
+            with torch.no_grad():
+                x = policy.transition(x, k).sample(noise.fold_in(k))
+        return x

@@ -31,6 +31,7 @@ class Recipe:
         update: The inner optimiser; None leaves the model as it is (screening).
         strength: The two anchors' coefficients, or a budget of nats.
         steps: Steps of the update a round.
+        final_steps: Steps of the last round, whose model is the result; None for the same as before.
         samples: Trajectories a step.
         candidates: Where the pool of a batch comes from.
         pool: Candidates drawn for a batch, all sources together.
@@ -54,6 +55,7 @@ class Recipe:
     update: Update[Any] | None
     strength: Strength = KLBudget()
     steps: int = 100
+    final_steps: int | None = None
     samples: int = 256
     candidates: tuple[CandidateSource, ...] = (Fresh(),)
     pool: int = 2000
@@ -75,6 +77,8 @@ class Recipe:
             )
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}; update=None leaves the model as it is")
+        if self.final_steps is not None and self.final_steps < 1:
+            raise ValueError(f"final_steps must be at least 1, got {self.final_steps}")
         if self.samples < 2:
             raise ValueError(f"samples must be at least 2 trajectories a step, got {self.samples}")
         if self.pool < 1:

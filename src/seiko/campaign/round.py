@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from seiko.campaign.landing import land
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.state import CalibrationReport
 from seiko.diffusion import Noise, Transition, path_kl, rollout
@@ -20,7 +21,7 @@ from seiko.updates import StepReport, improve
 __all__ = ["Progress", "advance_model", "calibration_report", "look"]
 
 Progress: TypeAlias = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with stage ("ask", "fit", "update", "look"), steps done, steps in all, and numbers worth showing."""
+"""Called with stage ("ask", "label", "fit", "update", "land", "look"), steps done, steps in all, and numbers worth showing."""
 
 LOOK = 1000  # fresh samples that a round's report is made from
 KEPT = 200  # of which so many are kept in the report
@@ -32,6 +33,7 @@ def advance_model(
     belief: Belief | None,
     objective: Callable[[Tensor], Tensor] | None,
     *,
+    steps: int,
     alpha: float | None,
     seeds: tuple[int, int],
     progress: Progress,
@@ -39,10 +41,11 @@ def advance_model(
     """Move the current version and look at it; without a belief or an update, only look.
 
     Args:
-        recipe: Update, strength, steps.
+        recipe: Update, strength, samples.
         model: Its previous version is the model before this round.
         belief: The fit; gives the scale in which alpha and beta count.
         objective: A, in the oracle's units.
+        steps: Steps of the update.
         alpha: Where the last round's dual ascent ended.
         seeds: For the update and for the look.
         progress: Called after each step.
@@ -59,7 +62,7 @@ def advance_model(
 
         def follow(step: int, seen: StepReport, alpha: float) -> None:
             numbers = {"objective": seen.objective * scale, "kl": seen.kls[0], "alpha": alpha}
-            progress("update", step, recipe.steps, numbers)
+            progress("update", step, steps, numbers)
 
         improvement = improve(
             policy,
@@ -69,12 +72,15 @@ def advance_model(
             previous=previous,
             strength=recipe.strength,
             alpha=alpha,
-            steps=recipe.steps,
+            steps=steps,
             samples=recipe.samples,
             seed=seeds[0],
             report=follow,
         )
         fields = {"alpha": improvement.alpha, "beta": improvement.beta}
+        if recipe.strength.limit is not None:
+            progress("land", 0, 1, {})
+            land(model, ask, recipe.strength.limit, LOOK, seeds[0] + 1)
     progress("look", 0, 1, {})
     return fields | look(model, belief, seeds[1])
 

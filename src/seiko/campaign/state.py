@@ -193,7 +193,7 @@ def fold(state: RunState, event: Event) -> None:
                 state.fitted_to = payload["fitted_to"]
             case _:
                 raise ValueError(f"unknown kind {event.kind!r}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LedgerCorrupted(
             f"event {event.seq} ({event.kind}) makes no sense: {error}; it may be of a newer version of seiko"
         ) from error

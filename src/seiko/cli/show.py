@@ -151,7 +151,6 @@ def _export_model(run: str, out: Path, *, force: bool) -> None:
         raise InputError(f"cannot write {out}: there is no folder {out.absolute().parent}")
     with open_run(run) as campaign:
         finished = len(campaign.state.reports)
-        campaign.sample(1)  # leaves the weights after the last finished round in the model
         model = campaign.model
         if not isinstance(model, MaskedLM):
             raise InputError(f"a {type(model).__name__} cannot be exported in this version, only a MaskedLM")

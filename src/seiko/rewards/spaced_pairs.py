@@ -4,8 +4,8 @@
     k(x, z)      = f(x) . f(z), the share of spaced pairs in common
 
 There are V^2 span of them, most never seen, so the regression works on the slice that the labelled states span:
-phi(x) = G^T f(x), G = F_Z^T U Lambda^(-1/2), where F_Z F_Z^T = U Lambda U^T at the landmarks Z. On 500 labels of an
-Ehrlich-like function (32 letters, length 32) this ranks far better than networks, which do not find the motifs.
+phi(x) = G^T f(x), G = F_Z^T U Lambda^(-1/2), where F_Z F_Z^T = U Lambda U^T at the landmarks Z. A network has to find
+the motifs among all words; here each of their pairs of letters is a coordinate from the start.
 """
 
 from __future__ import annotations

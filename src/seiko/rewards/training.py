@@ -17,6 +17,8 @@ from seiko.rewards.network import Network, Parameters, dense, dense_parameters
 
 __all__ = ["Schedule", "label_weights", "predict", "train"]
 
+_MISFIT = 0.1  # of the labels' variance
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -45,17 +47,15 @@ class Schedule:
 
 
 def label_weights(noise: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
-    """Return weights 1 / (1 + noise^2 / typical^2), mean 1; 1 throughout where no noise is known.
+    """Return inverse-variance weights 1 / (misfit + noise^2), mean 1; 1 throughout where no noise is known.
 
-    The typical noise is the median of the known ones, so that one label of almost no noise cannot outweigh all others.
-    Standardised labels have variance 1, a floor to it of a hundredth.
+    A tenth of the labels' variance is taken for misfit, so that a label of no noise cannot outweigh all others. An
+    unknown noise counts as none: to trust a label too much costs less than to believe one that is known to be bad.
+
+    Args:
+        noise: Standard deviations of standardised labels, NaN where unknown.
     """
-    known = ~torch.isnan(noise)
-    if not bool(known.any()):
-        return torch.ones_like(noise)
-    variance = noise.square()
-    typical = variance[known].median().clamp_min(1e-2)
-    weight = 1.0 / (typical + torch.where(known, variance, typical))
+    weight = 1.0 / (_MISFIT + torch.nan_to_num(noise, nan=0.0).square())
     return weight / weight.mean()
 
 

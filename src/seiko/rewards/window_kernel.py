@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 from torch.nn import functional
 
@@ -117,7 +117,7 @@ class WindowKernel:
         return torch.cat(parts)
 
 
-def _letter_matches(x: Tensor, images: Tensor, vocabulary: int) -> Float[Tensor, "n L o L"]:
+def _letter_matches(x: Tensor, images: Tensor, vocabulary: int) -> Num[Tensor, "n L o L"]:
     """Return whether letters of x and of its images agree, softly for relaxed one-hots; masks never do."""
     if x.is_floating_point():
         own, other = one_hot(x, vocabulary), images[..., :vocabulary]

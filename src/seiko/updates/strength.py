@@ -26,6 +26,11 @@ __all__ = ["FixedStrength", "KLBudget", "Strength"]
 class Strength(Protocol):
     """Chooses alpha (pretrained anchor) and beta (previous anchor), in reward standard deviations a nat."""
 
+    @property
+    def limit(self) -> float | None:
+        """Nats from the pretrained model that the round must end within; None if there is no such promise."""
+        ...
+
     def start(self) -> tuple[float, float]:
         """Return the first (alpha, beta)."""
         ...
@@ -50,6 +55,11 @@ class FixedStrength:
     def __post_init__(self) -> None:
         if not (self.alpha >= 0 and self.beta >= 0 and self.alpha + self.beta > 0):
             raise ValueError(f"alpha and beta must be at least 0 and not both 0, got {self.alpha} and {self.beta}")
+
+    @property
+    def limit(self) -> None:
+        """No promise."""
+        return None
 
     def start(self) -> tuple[float, float]:
         """Return (alpha, beta)."""
@@ -89,6 +99,11 @@ class KLBudget:
             raise ValueError(f"alpha must lie between {self.least} and {self.most}, got {self.alpha}")
         if not self.beta >= 0:
             raise ValueError(f"beta must be at least 0, got {self.beta}")
+
+    @property
+    def limit(self) -> float:
+        """The budget."""
+        return self.nats
 
     def start(self) -> tuple[float, float]:
         """Return (alpha, beta)."""

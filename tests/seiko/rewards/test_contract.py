@@ -16,7 +16,7 @@ def test_it_learns(reward_model: RewardModel, landscape) -> None:
     x, y = landscape.some(300)
     belief = reward_model.fit(x, y, None, 0)
     assert isinstance(belief, Belief)
-    assert spearman(belief.posterior(landscape.x).mean, landscape.y) > 0.45
+    assert spearman(belief.posterior(landscape.x).mean, landscape.y) > 0.4
     assert belief.scale == pytest.approx(float(y.std(correction=0)))
     report = belief.report
     assert report.labels == 300

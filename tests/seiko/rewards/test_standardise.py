@@ -23,8 +23,8 @@ def test_mean_zero_and_spread_one() -> None:
 
 @pytest.mark.parametrize("value", [0.1, 0.0, 1e6, -3.3])
 def test_constant_labels_have_scale_one(value: float) -> None:
-    labels = standardise(X, torch.full((4,), value, dtype=torch.float64), None)
-    assert labels.scale == 1.0
+    labels = standardise(torch.zeros(999, 2), torch.full((999,), value, dtype=torch.float64), None)
+    assert labels.scale == 1.0  # though the mean of many equal numbers is off by rounding
     assert float(labels.y.abs().max()) < 1e-9
 
 
@@ -38,7 +38,6 @@ def test_small_units_are_units() -> None:
     [
         (torch.zeros(3), None, "one label for each of the 4 states"),
         (torch.tensor([0.0, 1.0, torch.nan, 2.0]), None, "labels must be finite"),
-        (torch.zeros(4), torch.zeros(3), "one standard deviation a label"),
         (torch.zeros(4), torch.tensor([0.0, -1.0, 0.0, 0.0]), "at least 0, NaN where unknown"),
     ],
 )

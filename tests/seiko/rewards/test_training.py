@@ -73,7 +73,8 @@ def test_label_weights() -> None:
     weights = label_weights(torch.tensor([0.1, 1.0, 3.0, torch.nan], dtype=torch.float64))
     assert float(weights.mean()) == pytest.approx(1.0)
     assert weights[0] > weights[1] > weights[2]
-    assert weights[1] == weights[3]  # unknown is taken for the typical one
+    assert weights[3] > weights[0]  # unknown counts as none
+    assert float(weights[0] / weights[1]) == pytest.approx(1.1 / 0.11)
 
 
 def test_wrong_settings_are_named() -> None:

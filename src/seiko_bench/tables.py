@@ -1,0 +1,100 @@
+"""Write the tables of the docs from committed result files; no number in the docs is typed by hand.
+
+python -m seiko_bench.tables benchmarks/results docs/results.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["page"]
+
+COLUMNS = {
+    "tfbind8": {
+        "model_mean": "mean of 2,000 fresh samples",
+        "kl": "KL from the prior, nats",
+        "diversity": "diversity, positions of 8",
+        "best": "best label",
+        "top10": "top-10 labels",
+        "top100": "top-100 labels",
+        "duplicates": "labels bought twice",
+        "seconds": "seconds a run",
+    },
+    "ehrlich": {
+        "best": "best label",
+        "top10": "top-10 labels",
+        "model_mean": "mean of 2,000 fresh samples",
+        "model_feasible": "feasible share of them",
+        "kl": "KL from the prior, nats",
+        "seconds": "seconds a run",
+    },
+}
+
+
+def page(results: Path) -> str:
+    """Return the page for all result files in a folder: medians over seeds with bootstrap 95 % intervals."""
+    parts = [
+        "# Results\n\nMade from `benchmarks/results/` by `python -m seiko_bench.tables benchmarks/results docs/results.md`."
+        " Medians over seeds, with bootstrap 95 % intervals in brackets; every run on one thread, two runs at a time.\n"
+    ]
+    for name, columns in COLUMNS.items():
+        files = sorted(results.glob(f"{name}-*.json"), key=lambda path: (path.stem != f"{name}-seiko", path.stem))
+        if not files:
+            continue
+        found = [json.loads(path.read_text()) for path in files]
+        parts.append(f"## {found[0]['benchmark']}\n")
+        parts.append(_table(["method", "seeds", *columns.values()], [_row(result, list(columns)) for result in found]))
+        parts.append("Commands:\n\n" + "\n".join(f"    {result['command']}" for result in found) + "\n")
+        if any("rounds" in run for result in found for run in result["runs"]):
+            parts.append("By round, medians over seeds:\n")
+            parts.append(_rounds(found))
+    return "\n".join(parts)
+
+
+def _row(result: dict[str, Any], keys: list[str]) -> list[str]:
+    cells = [result["method"], str(len(result["runs"]))]
+    for key in keys:
+        summary = result["summary"].get(key)
+        if summary is None:
+            cells.append("—")
+        else:
+            median = summary["median"]
+            cells.append(f"{_number(median['value'])} [{_number(median['low'])}, {_number(median['high'])}]")
+    return cells
+
+
+def _rounds(found: list[dict[str, Any]]) -> str:
+    keys = {"best": "best", "batch_mean": "batch mean", "feasible": "feasible", "kl": "KL", "coverage": "coverage"}
+    rows = []
+    for result in found:
+        runs = [run["rounds"] for run in result["runs"] if "rounds" in run]
+        for at in range(min((len(run) for run in runs), default=0)):
+            cells = [result["method"], str(at + 1), str(round(_median([run[at]["labels"] for run in runs]) or 0))]
+            for key in keys:
+                value = _median([run[at][key] for run in runs if run[at].get(key) is not None])
+                cells.append("—" if value is None else _number(value))
+            rows.append(cells)
+    return _table(["method", "round", "labels", *keys.values()], rows)
+
+
+def _median(values: list[float]) -> float | None:
+    if not values:
+        return None
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 20 or value == int(value) and value > 1 else f"{value:.3f}"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(page(Path(sys.argv[1])))

@@ -1,0 +1,108 @@
+"""What leaves the pool before anything is spent: duplicates, known designs, and their mirror images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from seiko.campaign import Diverse, Everything, Fresh, Labelled, PoolExhausted, Recipe, Remask
+from seiko.campaign.proposal import identity, propose
+from seiko.designs import Design
+from seiko.models import MaskedLM, MaskedLMSource
+from seiko.rewards import ReverseComplement
+
+NONE = Labelled(torch.zeros(0, 6, dtype=torch.int64), torch.zeros(0))
+Tiny = Callable[..., Recipe]
+
+
+@pytest.fixture
+def two(models: Path) -> MaskedLM:
+    """Return a model of two letters: 16 designs, 10 molecules of two strands."""
+    return MaskedLMSource(name=str(models / "two")).load()
+
+
+def count_first(x: Tensor) -> Tensor:
+    return (x == 0).sum(-1).float()
+
+
+def mirrored(sequence: str) -> str:
+    return sequence[::-1].translate(str.maketrans("ACGT", "TGCA"))
+
+
+def test_identity_is_shared_by_both_strands_and_by_nothing_else(two: MaskedLM) -> None:
+    x = torch.cartesian_prod(torch.arange(4), torch.arange(4))
+    plain, strands = identity(two, x, None), identity(two, x, ReverseComplement())
+    assert len(set(plain)) == 16
+    assert len(set(strands)) == 10
+    key = dict(zip([design.content for design in two.export(x)], strands, strict=True))
+    assert all(key[sequence] == key[mirrored(sequence)] for sequence in key)
+    assert plain == [design.key for design in two.export(x)]
+
+
+@pytest.mark.parametrize(("same", "molecules"), [(None, 16), (ReverseComplement(), 10)])
+def test_a_small_space_is_used_up_exactly(
+    tiny: Tiny, two: MaskedLM, same: ReverseComplement | None, molecules: int
+) -> None:
+    recipe = tiny(same=same, candidates=(Fresh(),))
+    none = Labelled(torch.zeros(0, 2, dtype=torch.int64), torch.zeros(0))
+    found = propose(recipe, two, none, [], count_first, molecules, 0)
+    assert len(set(identity(two, found.x, same))) == molecules
+    with pytest.raises(PoolExhausted, match=f"only {molecules} new designs in 20 pools of 60, {molecules + 1} are"):
+        propose(recipe, two, none, [], count_first, molecules + 1, 0)
+    known = identity(two, found.x[:-1], same)
+    last = propose(recipe, two, none, known, count_first, 1, 1)
+    assert identity(two, last.x, same) == identity(two, found.x[-1:], same)
+    with pytest.raises(PoolExhausted, match="only 0 new designs .* raise the KL coefficients"):
+        propose(recipe, two, none, identity(two, found.x, same), count_first, 1, 0)
+
+
+def test_the_best_of_the_pool_are_chosen_by_the_score(tiny: Tiny, model: MaskedLM) -> None:
+    recipe = tiny(candidates=(Fresh(),), pool=200)
+    every = propose(recipe, model, NONE, [], None, 200, 0)
+    chosen = propose(recipe, model, NONE, [], count_first, 10, 0)
+    best = sorted((design.content.count("A") for design in every.designs), reverse=True)[:10]
+    found = [design.content.count("A") for design in chosen.designs]
+    assert min(found) >= 2
+    # every pool of 200 draws holds fewer than 200 distinct designs, so `every` saw at least as many
+    assert sum(found) <= sum(best)
+    assert found == sorted(found, reverse=True)
+
+
+def test_before_the_first_fit_the_first_draws_are_taken(tiny: Tiny, model: MaskedLM) -> None:
+    found = propose(tiny(candidates=(Fresh(),)), model, NONE, [], None, 5, 0)
+    assert found.sources == ["fresh"] * 5
+    assert found.designs == model.export(found.x)
+    assert propose(tiny(candidates=(Fresh(),)), model, NONE, [], None, 5, 0).designs == found.designs
+    assert propose(tiny(candidates=(Fresh(),)), model, NONE, [], None, 5, 1).designs != found.designs
+
+
+def test_sources_share_the_pool_and_are_recorded(tiny: Tiny, model: MaskedLM) -> None:
+    seen = []
+    parents = Labelled(torch.randint(4, (9, 6), generator=torch.Generator().manual_seed(1)), torch.arange(9.0))
+    recipe = tiny(candidates=(Fresh(share=1.0), Remask(share=3.0, mask_rate=0.5)), pool=80, selection=Everything())
+    found = propose(recipe, model, parents, [], count_first, 60, 0, lambda done, total: seen.append((done, total)))
+    assert set(found.sources) == {"fresh", "remask"}
+    assert found.sources.count("fresh") <= 20  # a quarter of 80, less duplicates; the pool keeps the order drawn
+    assert found.sources == sorted(found.sources)
+    assert all(total == 80 and done <= 80 for done, total in seen)
+    assert seen == sorted(seen)
+
+
+def test_paper_mode_keeps_duplicates_and_known_designs(tiny: Tiny, two: MaskedLM) -> None:
+    recipe = tiny(selection=Everything(paper=True), candidates=(Fresh(),), same=ReverseComplement())
+    none = Labelled(torch.zeros(0, 2, dtype=torch.int64), torch.zeros(0))
+    known = identity(two, torch.cartesian_prod(torch.arange(4), torch.arange(4)), ReverseComplement())
+    found = propose(recipe, two, none, known, count_first, 50, 0)
+    assert len(found.designs) == 50
+    assert len(set(found.designs)) <= 16
+    assert set(found.sources) == {"fresh"}
+
+
+def test_a_batch_larger_than_the_pool_is_served(tiny: Tiny, model: MaskedLM) -> None:
+    found = propose(tiny(pool=1, selection=Diverse(), candidates=(Fresh(),)), model, NONE, [], count_first, 30, 0)
+    assert len({design.key for design in found.designs}) == 30
+    assert all(isinstance(design, Design) for design in found.designs)
