@@ -44,7 +44,13 @@ def bench(
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     folder = runs or Path(tempfile.mkdtemp(prefix="seiko-bench-"))
     out.mkdir(parents=True, exist_ok=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=_console) as progress, ProcessPoolExecutor(workers) as pool:
         for method in chosen:
             task = progress.add_task(f"{name} {method}", total=seeds)

@@ -52,7 +52,8 @@ def judge(campaign: Campaign, fresh: int = FRESH) -> dict[str, Any]:
     values = np.array([label.value for label in oracle(designs) if label.value is not None])
     distances = model.distance(trajectory.x_0, trajectory.x_0)
     bought = [query.design.key for query in state.queries.values()]
-    labelled = sorted({query.design.key: label.value for query, label in state.values()}.values(), reverse=True)
+    found = {query.design.key: label.value for query, label in state.values() if label.value is not None}
+    labelled = sorted(found.values(), reverse=True)
     return {
         "model_mean": float(values.mean()) if len(values) else None,
         "model_feasible": len(values) / fresh,

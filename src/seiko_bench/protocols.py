@@ -45,7 +45,7 @@ class Protocol:
 
 def _tfbind8(**options: Any) -> Method:
     def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
-        small = {"budget": 60, "rounds": 2, "steps": 4, "final_steps": 4, "pool": 200} if quick else {}
+        small: dict[str, Any] = {"budget": 60, "rounds": 2, "steps": 4, "final_steps": 4, "pool": 200} if quick else {}
         return run_and_judge(tfbind8(seed=seed, **options, **small), folder)
 
     return method
@@ -68,7 +68,7 @@ def _uniform(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
 
 def _ehrlich(**options: Any) -> Method:
     def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
-        small = {"budget": 48, "rounds": 2, "steps": 2, "pool": 100} if quick else {}
+        small: dict[str, Any] = {"budget": 48, "rounds": 2, "steps": 2, "pool": 100} if quick else {}
         return run_and_judge(ehrlich(seed=seed, **options, **small), folder)
 
     return method
@@ -94,7 +94,12 @@ def _genetic(screened: bool) -> Method:
             "seed": seed,
             "seconds": round(time.monotonic() - started, 1),
             "rounds": [
-                {"round": i + 1, "labels": size * (i + 1), "best": float(history.best[size * (i + 1) - 1]), "feasible": f}
+                {
+                    "round": i + 1,
+                    "labels": size * (i + 1),
+                    "best": float(history.best[size * (i + 1) - 1]),
+                    "feasible": f,
+                }
                 for i, f in enumerate(history.feasible.tolist())
             ],
         }
@@ -109,8 +114,7 @@ def _seen_transitions(oracle: Ehrlich, sequences: int = 2000) -> Screen:
     seen[data[:, :-1], data[:, 1:]] = True
 
     def screen(tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
-        allowed: NDArray[np.bool_] = seen[tokens[:, :-1], tokens[:, 1:]].all(-1)
-        return allowed
+        return np.asarray(seen[tokens[:, :-1], tokens[:, 1:]].all(-1))
 
     return screen
 

@@ -88,7 +88,7 @@ def _median(values: list[float]) -> float | None:
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 20 or value == int(value) and value > 1 else f"{value:.3f}"
+    return f"{value:.0f}" if abs(value) >= 20 or (value == int(value) and value > 1) else f"{value:.3f}"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

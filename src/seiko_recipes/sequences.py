@@ -20,6 +20,7 @@ __all__ = ["dna", "ehrlich", "tfbind8"]
 UpdateName = Literal["ppo", "distill", "backprop", "none"]
 SelectionName = Literal["top", "diverse", "everything"]
 AcquisitionName = Literal["ucb", "bootstrap", "greedy"]
+MemberlessAcquisitionName = Literal["ucb", "greedy"]  # where the reward model is no ensemble
 RewardName = Literal["windows", "ensemble", "mlp"]
 
 
@@ -54,7 +55,7 @@ def tfbind8(
         seed: Seeds everything.
         update: How the model moves; "none" leaves it as it is.
         selection: How a batch is chosen; "everything" labels each i.i.d. draw, as the paper does.
-        acquisition: What a batch is chosen by and the model is moved by.
+        acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble" or "mlp".
         reward: "windows": Gaussian process on letter windows of both strands; "ensemble": of networks with shared
             windows; "mlp": of plain networks.
         c: Standard deviations of optimism in "ucb".
@@ -71,6 +72,8 @@ def tfbind8(
         noise: Standard deviation of the measurement noise added, in units of the affinity (0 to 1).
         prior: The pretrained model.
     """
+    if acquisition == "bootstrap" and reward == "windows":
+        raise ValueError("acquisition bootstrap needs an ensemble, got reward windows: choose reward ensemble or mlp")
     symmetry = ReverseComplement()
     paper = selection == "everything"
     return Recipe(
@@ -102,16 +105,16 @@ def ehrlich(
     preset: Literal["full", "demo"] = "full",
     update: UpdateName = "ppo",
     selection: SelectionName = "top",
-    acquisition: AcquisitionName = "ucb",
-    c: float = 1.0,
+    acquisition: MemberlessAcquisitionName = "ucb",
+    c: float = 4.0,
     kl_budget: float | None = 12.0,
     alpha: float = 0.1,
     beta: float = 0.02,
-    steps: int = 20,
-    samples: int = 64,
+    steps: int = 8,
+    samples: int = 32,
     pool: int = 1500,
     remask: float = 0.7,
-    mask_rate: float = 0.15,
+    mask_rate: float = 0.3,
     instance: int = 0,
     noise: float = 0.0,
     prior: str = "seiko:ehrlich",
@@ -152,6 +155,7 @@ def ehrlich(
         strength=_strength(kl_budget, alpha, beta),
         steps=steps,
         samples=samples,
+        look=100,
         candidates=_candidates(0.0 if selection == "everything" else remask, mask_rate),
         pool=pool,
         selection=_selection(selection),
@@ -169,7 +173,7 @@ def dna(
     seed: int = 0,
     double_stranded: bool = True,
     lora: int | None = None,
-    acquisition: AcquisitionName = "ucb",
+    acquisition: MemberlessAcquisitionName = "ucb",
     selection: SelectionName = "diverse",
     c: float = 1.0,
     kl_budget: float = 5.0,

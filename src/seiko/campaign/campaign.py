@@ -12,7 +12,7 @@ process killed at any instant has either done the verb or not; repeated, it does
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
@@ -156,7 +156,9 @@ class Campaign:
 
     # ---------------------------------------------------------- the verbs
 
-    def ask(self, n: int | None = None, *, progress: Progress = lambda stage, done, total, numbers: None) -> list[Query]:
+    def ask(
+        self, n: int | None = None, *, progress: Progress = lambda stage, done, total, numbers: None
+    ) -> list[Query]:
         """Return the open round's queries that have no label yet, choosing its batch first if it has none.
 
         Asking again changes nothing: it returns the same queries, less those that were answered. Asking for a larger
@@ -251,7 +253,9 @@ class Campaign:
             state, recipe = self.state, self.recipe
             if self.done:
                 finished = len(state.reports) >= recipe.rounds
-                what = f"all {recipe.rounds} rounds are finished" if finished else f"all {recipe.budget} labels are spent"
+                what = (
+                    f"all {recipe.rounds} rounds are finished" if finished else f"all {recipe.budget} labels are spent"
+                )
                 raise BudgetSpent(f"{what}; start another run to go on")
             if not state.asked(state.round):
                 raise NothingAsked(f"round {state.round} has no batch yet: ask first")
@@ -388,9 +392,7 @@ class Campaign:
             )
         ]
 
-    def _move(
-        self, state: RunState, progress: Progress
-    ) -> tuple[RoundReport, dict[str, Tensor] | None, Belief | None]:
+    def _move(self, state: RunState, progress: Progress) -> tuple[RoundReport, dict[str, Tensor] | None, Belief | None]:
         started = time.monotonic()
         recipe, round = self.recipe, state.round
         self._load(len(state.reports))

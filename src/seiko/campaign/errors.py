@@ -1,9 +1,17 @@
 """What can go wrong between a run and who uses it; each message names the value and the way out."""
-# ruff: noqa: N818 (errors are named by what happened)
 
 from __future__ import annotations
 
-__all__ = ["BudgetSpent", "CampaignError", "LabelConflict", "NothingAsked", "PendingLabels", "PoolExhausted", "RecipeMismatch", "UnknownQuery"]
+__all__ = [
+    "BudgetSpent",
+    "CampaignError",
+    "LabelConflict",
+    "NothingAsked",
+    "PendingLabels",
+    "PoolExhausted",
+    "RecipeMismatch",
+    "UnknownQuery",
+]
 
 
 class CampaignError(Exception):

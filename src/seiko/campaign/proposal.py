@@ -128,4 +128,4 @@ def _new_rows(keys: list[str], seen: set[str]) -> list[int]:
 
 def _in_chunks(score: Callable[[State], Tensor], x: State) -> Float[Tensor, "n"]:
     with torch.no_grad():
-        return torch.cat([score(part) for part in x.split(4096)])
+        return torch.cat([score(part) for part in torch.split(x, 4096)])

@@ -33,6 +33,7 @@ class Recipe:
         steps: Steps of the update a round.
         final_steps: Steps of the last round, whose model is the result; None for the same as before.
         samples: Trajectories a step.
+        look: Fresh samples from which a round's KL, diversity and belief are estimated.
         candidates: Where the pool of a batch comes from.
         pool: Candidates drawn for a batch, all sources together.
         selection: How the batch is chosen from the pool.
@@ -57,6 +58,7 @@ class Recipe:
     steps: int = 100
     final_steps: int | None = None
     samples: int = 256
+    look: int = 1000
     candidates: tuple[CandidateSource, ...] = (Fresh(),)
     pool: int = 2000
     selection: Selection = TopAcquisition()
@@ -81,6 +83,8 @@ class Recipe:
             raise ValueError(f"final_steps must be at least 1, got {self.final_steps}")
         if self.samples < 2:
             raise ValueError(f"samples must be at least 2 trajectories a step, got {self.samples}")
+        if self.look < 2:
+            raise ValueError(f"look must be at least 2 samples, got {self.look}")
         if self.pool < 1:
             raise ValueError(f"pool must be at least 1 candidate, got {self.pool}")
         if not self.candidates:

@@ -23,8 +23,7 @@ __all__ = ["Progress", "advance_model", "calibration_report", "look"]
 Progress: TypeAlias = Callable[[str, int, int, Mapping[str, float]], None]
 """Called with stage ("ask", "label", "fit", "update", "land", "look"), steps done, steps in all, and numbers worth showing."""
 
-LOOK = 1000  # fresh samples that a round's report is made from
-KEPT = 200  # of which so many are kept in the report
+KEPT = 200  # fresh designs kept in a round's report, at most
 
 
 def advance_model(
@@ -80,16 +79,16 @@ def advance_model(
         fields = {"alpha": improvement.alpha, "beta": improvement.beta}
         if recipe.strength.limit is not None:
             progress("land", 0, 1, {})
-            land(model, ask, recipe.strength.limit, LOOK, seeds[0] + 1)
+            land(model, ask, recipe.strength.limit, recipe.look, seeds[0] + 1)
     progress("look", 0, 1, {})
-    return fields | look(model, belief, seeds[1])
+    return fields | look(model, belief, recipe.look, seeds[1])
 
 
 @torch.no_grad()
-def look(model: DiffusionModel[Transition], belief: Belief | None, seed: int) -> dict[str, Any]:
+def look(model: DiffusionModel[Transition], belief: Belief | None, samples: int, seed: int) -> dict[str, Any]:
     """Return what fresh samples of the current version say of it."""
     policy: ModelPolicy[Transition] = ModelPolicy(model)
-    trajectory = rollout(policy, None, Noise.seeded(seed, LOOK))
+    trajectory = rollout(policy, None, Noise.seeded(seed, samples))
     x, designs = trajectory.x_0, model.export(trajectory.x_0)
     distances = model.distance(x, x)
     return {
@@ -106,5 +105,7 @@ def calibration_report(found: Calibration | None) -> CalibrationReport | None:
     """Return a calibration as the ledger keeps it: None in place of NaN, which JSON has not."""
     if found is None:
         return None
-    values = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(found).items()}
+    values: dict[str, Any] = {
+        k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(found).items()
+    }
     return CalibrationReport(**values)

@@ -137,9 +137,7 @@ class RunState:
     def pending(self, round: int | None = None) -> list[Query]:
         """Return the queries without any label, of all rounds or of one."""
         return [
-            query
-            for query in self.queries.values()
-            if query.id not in self.labels and round in (None, query.round)
+            query for query in self.queries.values() if query.id not in self.labels and round in (None, query.round)
         ]
 
     def asked(self, round: int) -> list[Query]:

@@ -16,7 +16,6 @@ import statistics
 from collections.abc import Sequence
 
 from seiko.campaign import RoundReport, RunState
-from seiko.campaign.round import LOOK
 
 __all__ = ["alarms", "recommendations"]
 
@@ -54,14 +53,15 @@ def alarms(state: RunState, kl_budget: float | None, space: float | None = None)
         found.append(f"{1 - last.feasible:.0%} of the last round's designs were infeasible; each of them cost a label.")
     if last.diversity < LEAST_DIVERSITY:
         found.append(f"Fresh samples differ in {last.diversity:.2f} on average, less than one position: collapsed.")
-    if _repeats(last, space):
+    if _repeats(state, last, space):
         found.append(f"Only {last.distinct:.0%} of fresh samples are distinct: the model repeats itself.")
     return (*found, *_over_optimised(state.reports, _spread(state)))
 
 
-def _repeats(report: RoundReport, space: float | None) -> bool:
+def _repeats(state: RunState, report: RoundReport, space: float | None) -> bool:
     """Tell a model that repeats itself from a space so small that anything would."""
-    most = 1.0 if space is None else space / LOOK * -math.expm1(-LOOK / space)
+    look = (state.recipe or {}).get("look", 1000)
+    most = 1.0 if space is None else space / look * -math.expm1(-look / space)
     return report.distinct < LEAST_DISTINCT * most
 
 
@@ -96,7 +96,7 @@ def recommendations(
     troubled = alarms(state, kl_budget, space)
     if any("over-optimisation" in alarm for alarm in troubled):
         found.append("Move less: a smaller KL budget or larger coefficients, or a round with more labels first.")
-    if last.diversity < LEAST_DIVERSITY or _repeats(last, space):
+    if last.diversity < LEAST_DIVERSITY or _repeats(state, last, space):
         found.append("Keep it spread out: a smaller KL budget, and the selection that wants diverse batches.")
     coverage = last.prequential.coverage if last.prequential else None
     if coverage is not None and coverage < LEAST_COVERAGE:

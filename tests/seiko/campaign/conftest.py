@@ -34,12 +34,6 @@ class CountA:
         ]
 
 
-@pytest.fixture(autouse=True)
-def short_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Report each round from 200 samples in place of 1,000: a whole run then takes a second."""
-    monkeypatch.setattr("seiko.campaign.round.LOOK", 200)
-
-
 @pytest.fixture
 def oracle() -> CountA:
     return CountA()
@@ -73,6 +67,7 @@ def tiny(models: Path) -> Callable[..., Recipe]:
         strength=KLBudget(nats=1.0),
         steps=3,
         samples=32,
+        look=200,
         candidates=(Fresh(share=0.5), Remask(share=0.5)),
         pool=60,
         budget=12,

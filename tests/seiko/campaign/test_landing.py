@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,8 @@ def test_under_the_budget_it_goes_on_where_more_pays_but_never_beyond(model: Mas
 
 def test_it_never_goes_on_farther_than_half_of_the_way_again(model: MaskedLM) -> None:
     push(model, 0.3)
-    letter = favourite(model)
-    share = land(model, lambda x: (x == letter).sum(-1).float(), 1e6, SAMPLES, SEED)
+    rising = itertools.count()  # an objective that is always pleased
+    share = land(model, lambda x: torch.full((len(x),), float(next(rising))), 1e6, SAMPLES, SEED)
     assert 1.4 < share <= FARTHEST
 
 

@@ -56,7 +56,7 @@ def test_a_small_space_is_used_up_exactly(
     known = identity(two, found.x[:-1], same)
     last = propose(recipe, two, none, known, count_first, 1, 1)
     assert identity(two, last.x, same) == identity(two, found.x[-1:], same)
-    with pytest.raises(PoolExhausted, match="only 0 new designs .* raise the KL coefficients"):
+    with pytest.raises(PoolExhausted, match=r"only 0 new designs .* raise the KL coefficients"):
         propose(recipe, two, none, identity(two, found.x, same), count_first, 1, 0)
 
 

@@ -23,6 +23,7 @@ from seiko.updates import FixedStrength
         ({"steps": 0}, "steps must be at least 1, got 0; update=None leaves"),
         ({"final_steps": 0}, "final_steps must be at least 1, got 0"),
         ({"samples": 1}, "samples must be at least 2 trajectories a step, got 1"),
+        ({"look": 1}, "look must be at least 2 samples, got 1"),
         ({"pool": 0}, "pool must be at least 1 candidate, got 0"),
         ({"candidates": ()}, "candidates must name at least one source"),
         ({"candidates": (Remask(), Fresh())}, "the first source of candidates must be Fresh"),

@@ -12,7 +12,7 @@ from seiko.campaign import Diverse, Everything, Pool, Selection, TopAcquisition
 def line(points: list[float], score: list[float] | None = None) -> Pool:
     """Return a pool of points on a line; their distance is the usual one."""
     x = torch.tensor(points)[:, None]
-    return Pool(x, None if score is None else torch.tensor(score), lambda a, b: torch.cdist(a, b))
+    return Pool(x, None if score is None else torch.tensor(score), torch.cdist)
 
 
 def hamming(x: Tensor, z: Tensor) -> Tensor:
@@ -47,8 +47,8 @@ def test_everything_ignores_the_scores() -> None:
 
 
 def test_diverse_is_greedy_max_min_by_hand() -> None:
-    # Shortlist 2 * 3 of 7: the point 100 has the worst score and is left out. From the best, 4, the farthest is 10; then
-    # 0, with its nearest chosen point 4 away, beats 7 (3), 1 (3) and 5 (1).
+    # Shortlist 2 * 3 of 7: the point 100 has the worst score and is left out. From the best, 4, the farthest is 10;
+    # then 0, with its nearest chosen point 4 away, beats 7 (3), 1 (3) and 5 (1).
     pool = line([4.0, 5.0, 10.0, 0.0, 7.0, 1.0, 100.0], [9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0])
     assert Diverse(shortlist=2.0)(pool, 3) == [0, 2, 3]
     assert Diverse(shortlist=1.0)(pool, 3) == [0, 1, 2]
@@ -69,5 +69,5 @@ def test_diverse_spreads_more_than_top() -> None:
 
 
 def test_a_shortlist_shorter_than_the_batch_is_refused() -> None:
-    with pytest.raises(ValueError, match="shortlist must be at least 1, got 0.5"):
+    with pytest.raises(ValueError, match=r"shortlist must be at least 1, got 0\.5"):
         Diverse(shortlist=0.5)
