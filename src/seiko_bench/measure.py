@@ -52,7 +52,7 @@ def judge(campaign: Campaign, fresh: int = FRESH) -> dict[str, Any]:
     values = np.array([label.value for label in oracle(designs) if label.value is not None])
     distances = model.distance(trajectory.x_0, trajectory.x_0)
     bought = [query.design.key for query in state.queries.values()]
-    found = {query.design.key: label.value for query, label in state.values() if label.value is not None}
+    found = {query.design.key: float(label.value or 0.0) for query, label in state.values()}  # `values` have a number
     labelled = sorted(found.values(), reverse=True)
     return {
         "model_mean": float(values.mean()) if len(values) else None,

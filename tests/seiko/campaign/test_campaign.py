@@ -575,3 +575,11 @@ def test_paper_mode_buys_each_draw(tmp_path: Path, tiny: Tiny, models: Path) -> 
         queries = list(campaign.state.queries.values())
     assert len(queries) == 40
     assert len({query.design.key for query in queries}) <= 16
+
+
+def test_paper_mode_adds_new_draws_to_a_batch(tmp_path: Path, tiny: Tiny) -> None:
+    with Campaign.open(tmp_path, tiny(selection=Everything(paper=True), candidates=(Fresh(),))) as campaign:
+        designs = [query.design for query in campaign.ask(6)]
+        more = [query.design for query in campaign.ask(12)]
+    assert more[:6] == designs
+    assert more[6:] != designs
