@@ -3,9 +3,9 @@
     python scripts/train_priors.py tfbind8 --out src/seiko/priors
     python scripts/train_priors.py ehrlich --out src/seiko/priors
 
-Each is a masked diffusion model of a few hundred thousand weights, saved as safetensors beside a `seiko.json` that holds
-this script's arguments, the seed, the hash of the data and the validation likelihood. Training can be interrupted and
-started again.
+Each is a masked diffusion model of a few hundred thousand weights, saved as safetensors beside a `seiko.json` that
+holds this script's arguments, the seed, the hash of the data and the validation likelihood. Training can be interrupted
+and started again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What is compared with what: methods by benchmark, each a function from a seed to a JSON record.
 
-TF Bind 8   500 labels in 5 rounds: seiko's default, the paper's own loop (every i.i.d. draw labelled, gradient through the
-            chain, network ensemble), and uniform random queries
-Ehrlich     1,280 labels in 10 rounds: seiko's default, and a genetic algorithm from the same feasible sequences that the
-            prior was trained on, also one that knows which transitions were seen there (`screened`)
+TF Bind 8   500 labels in 5 rounds: seiko's default, the paper's own loop (every i.i.d. draw labelled, gradient through
+            the chain, network ensemble), and uniform random queries
+Ehrlich     1,280 labels in 10 rounds: seiko's default, and a genetic algorithm from the same feasible sequences that
+            the prior was trained on, also one that knows which transitions were seen there (`screened`)
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
     advance  fit the reward model on all labels, move the model, report, go on to the next round
 
 Each verb is one transaction: it folds the ledger, decides, and appends its event if nobody else appended meanwhile. A
-process killed at any instant has either done the verb or not; repeated, it does the same, because every draw is seeded by
-(seed, round, verb). Models are loaded when a verb first needs one: `tell` and `status` never do.
+process killed at any instant has either done the verb or not; repeated, it does the same, because every draw is seeded
+by (seed, round, verb). Models are loaded when a verb first needs one: `tell` and `status` never do.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from seiko.updates import StepReport, improve
 __all__ = ["Progress", "advance_model", "calibration_report", "look"]
 
 Progress: TypeAlias = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with stage ("ask", "label", "fit", "update", "land", "look"), steps done, steps in all, and numbers worth showing."""
+"""Called with a stage (ask, label, fit, update, land, look), steps done, steps in all, and numbers worth showing."""
 
 KEPT = 200  # fresh designs kept in a round's report, at most
 
