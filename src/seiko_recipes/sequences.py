@@ -143,7 +143,7 @@ def ehrlich(
         prior: The pretrained model.
     """
     if preset == "demo":
-        budget, rounds, steps = 240, 4, 15
+        budget, rounds, steps = 240, 4, 6
     oracle = Ehrlich(seed=instance, noise=noise)
     return Recipe(
         name="ehrlich",
