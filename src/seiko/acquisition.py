@@ -3,6 +3,8 @@
     Greedy         A(x) = mean(x)
     UCB            A(x) = mean(x) + c * std(x),            c < 0 is the pessimistic, offline case
     BootstrapMax   A(x) = max_j f_j(x) over the members
+    Thompson       A(x) = f(x), f one draw of the posterior a round
+    Feasible       A_ref + p(x) (A(x) - A_ref),            p the probability that x can be labelled
 
 Objectives come in the oracle's units, larger is better, and are differentiable in x where the belief is. They are
 frozen: two calls at the same x give the same value, whatever was drawn to make them.
@@ -19,8 +21,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seiko.rewards.base import Belief
+from seiko.rewards.feasibility import FeasibilityBelief
 
-__all__ = ["UCB", "Acquisition", "BootstrapMax", "Greedy", "Objective"]
+__all__ = ["UCB", "Acquisition", "BootstrapMax", "Feasible", "Greedy", "Objective", "Thompson"]
 
 
 @runtime_checkable
@@ -119,3 +122,48 @@ class BootstrapMax:
             TypeError: If the belief says, when it is first asked, that it has no members.
         """
         return _MemberMaximum(belief)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thompson:
+    """Follow one draw of the posterior: A(x) = f(x), f ~ the belief.
+
+    The draw is made once, when the acquisition is called, so that a batch and the update that follows it see the same
+    function if their generators are seeded alike. What is drawn is the belief's to say: a Gaussian process draws by
+    Matheron's rule, `LastLayer` its weights, `SGLD` and `Ensemble` one of their members.
+
+    References:
+        Thompson, "On the likelihood that one unknown probability exceeds another", 1933; Russo et al., "A tutorial on
+        Thompson sampling", 2018, https://arxiv.org/abs/1707.02038
+    """
+
+    def __call__(self, belief: Belief, generator: torch.Generator) -> Objective:
+        """Return one posterior draw as the objective."""
+        return _Bound(belief.draw(generator), 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feasible:
+    """An objective times the probability that there will be a label: the expected value of buying one.
+
+        A_p(x) = A_ref + p(x) (A(x) - A_ref) where A(x) > A_ref, else A(x)
+
+    An infeasible design is worth A_ref, the lowest label so far. Being a difference from it, the product means the same
+    for rewards of either sign and any offset; below A_ref, where the product would praise what is infeasible, p is left
+    out. Both pieces agree at A_ref, and the gradient reaches x through A and p.
+
+    Args:
+        objective: A, from an acquisition.
+        feasibility: p, a fitted `seiko.rewards.Feasibility`.
+        reference: A_ref, oracle's units.
+    """
+
+    objective: Objective
+    feasibility: FeasibilityBelief
+    reference: float
+
+    def __call__(self, x: Tensor) -> Float[Tensor, "n"]:
+        """Return `[n]` values, oracle's units."""
+        value = self.objective(x)
+        above = value - self.reference
+        return torch.where(above > 0, self.reference + self.feasibility.probability(x).to(value) * above, value)

@@ -6,8 +6,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy, Objective
-from seiko.rewards import CNN, Ensemble, FitReport, LastLayer, OneHot, Posterior, Schedule
+from seiko.acquisition import UCB, Acquisition, BootstrapMax, Feasible, Greedy, Objective, Thompson
+from seiko.rewards import (
+    CNN,
+    SGLD,
+    Ensemble,
+    Feasibility,
+    FeasibilityBelief,
+    FitReport,
+    GaussianProcess,
+    Hamming,
+    LastLayer,
+    OneHot,
+    Posterior,
+    RewardModel,
+    Schedule,
+)
 
 
 @dataclass(frozen=True)
@@ -77,3 +91,57 @@ def test_gradients_agree_with_finite_differences() -> None:
         UCB(c=-1.0)(last_layer, generator),
     ):
         assert torch.autograd.gradcheck(objective, z, eps=1e-7, atol=1e-5)
+
+
+NETWORK = CNN(vocabulary=4, width=3)
+BELIEFS: list[RewardModel] = [
+    Ensemble(network=NETWORK, members=4, schedule=Schedule(steps=20)),
+    LastLayer(features=OneHot(vocabulary=4)),
+    GaussianProcess(kernel=Hamming(vocabulary=4), restarts=0),
+    SGLD(network=NETWORK, chains=2, steps=20, schedule=Schedule(steps=20)),
+]
+
+
+@pytest.mark.parametrize("model", BELIEFS, ids=lambda model: type(model).__name__)
+def test_thompson_follows_one_draw_of_any_belief(model: RewardModel) -> None:
+    x = torch.randint(0, 4, (40, 5), generator=torch.Generator().manual_seed(0))
+    belief = model.fit(x, (x == 1).sum(1).double(), None, 0)
+    first, again, other = (Thompson()(belief, torch.Generator().manual_seed(seed)) for seed in (0, 0, 5))
+    assert isinstance(first, Objective)
+    assert torch.equal(first(x), first(x))
+    assert torch.equal(first(x), again(x))
+    assert not torch.equal(first(x), other(x))
+    z = torch.rand(2, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    assert torch.autograd.gradcheck(first, z, eps=1e-7, atol=1e-5)
+
+
+@dataclass(frozen=True)
+class Half:
+    """An objective that is x itself."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x[:, 0]
+
+
+def test_infeasible_designs_are_worth_the_reference() -> None:
+    belief = FeasibilityBelief(labels=3, infeasible=1, rate=0.25)
+    objective = Feasible(objective=Half(), feasibility=belief, reference=-2.0)
+    assert isinstance(objective, Objective)
+    x = torch.tensor([[2.0], [-1.0], [-2.0], [-4.0]])
+    # -2 + (2 + 2)/4, -2 + (-1 + 2)/4, the reference itself, and one below it as it is
+    assert objective(x).tolist() == [-1.0, -1.75, -2.0, -4.0]
+    shifted = Feasible(objective=Half(), feasibility=belief, reference=98.0)
+    assert torch.equal(shifted(x + 100.0), objective(x) + 100.0)  # no offset of the reward matters
+
+
+def test_feasibility_has_a_gradient() -> None:
+    x = torch.randint(0, 4, (60, 4), generator=torch.Generator().manual_seed(0))
+    features = OneHot(vocabulary=4)
+    feasibility = Feasibility(features=features).fit(x, x[:, 0] != 3, 0)
+    reward = LastLayer(features=features).fit(x, (x == 1).sum(1).double(), None, 0)
+    objective = Feasible(objective=UCB()(reward, torch.Generator()), feasibility=feasibility, reference=0.0)
+    z = torch.rand(3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    assert torch.autograd.gradcheck(objective, z, eps=1e-7, atol=1e-5)
+    tokens = torch.tensor([[1, 1, 1, 1], [3, 1, 1, 1]])
+    plain, weighted = objective.objective(tokens), objective(tokens)
+    assert float(weighted[0] - weighted[1]) > float(plain[0] - plain[1]) + 0.3

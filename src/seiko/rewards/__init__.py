@@ -1,39 +1,57 @@
 """What we believe about the oracle: features, symmetries, reward models and their calibration.
 
 For short DNA choose `LastLayer(features=Windows(vocabulary=4), symmetry=ReverseComplement())`; for motifs at fixed
-distances in long sequences `LastLayer(features=SpacedPairs(vocabulary=V))`; for vectors, or where thousands of labels
-are at hand, `Ensemble(network=MLP(feature=Identity()))`.
+distances in long sequences `LastLayer(features=SpacedPairs(vocabulary=V))`; for count fingerprints
+`GaussianProcess(kernel=Tanimoto(feature=...))`; for vectors, or where thousands of labels are at hand,
+`Ensemble(network=MLP(feature=Identity()))`. `Feasibility` learns which designs can be labelled at all.
 """
 
 from __future__ import annotations
 
 from seiko.rewards.base import Belief, Calibration, FitReport, Posterior, RewardModel
 from seiko.rewards.calibration import calibration, predictive, prequential, spearman
+from seiko.rewards.embedding import Embedding
 from seiko.rewards.ensemble import Ensemble, EnsembleBelief
+from seiko.rewards.feasibility import Feasibility, FeasibilityBelief
 from seiko.rewards.features import Candidate, Feature, FeatureSource, Identity, OneHot, Symmetrised
+from seiko.rewards.gp import GaussianProcess, GaussianProcessBelief, GaussianProcessDraw
+from seiko.rewards.kernels import RBF, Hamming, Kernel, Linear, Spectrum, Sum, Tanimoto
 from seiko.rewards.last_layer import LastLayer, LastLayerBelief
 from seiko.rewards.learned import Learned
 from seiko.rewards.network import CNN, MLP, Network
+from seiko.rewards.sgld import SGLD
 from seiko.rewards.spaced_pairs import SpacedPairs
 from seiko.rewards.symmetry import ReverseComplement, Symmetry, orbit
 from seiko.rewards.training import Schedule
+from seiko.rewards.window_kernel import WindowKernel
 from seiko.rewards.windows import Windows
 
 __all__ = [
     "CNN",
     "MLP",
+    "RBF",
+    "SGLD",
     "Belief",
     "Calibration",
     "Candidate",
+    "Embedding",
     "Ensemble",
     "EnsembleBelief",
+    "Feasibility",
+    "FeasibilityBelief",
     "Feature",
     "FeatureSource",
     "FitReport",
+    "GaussianProcess",
+    "GaussianProcessBelief",
+    "GaussianProcessDraw",
+    "Hamming",
     "Identity",
+    "Kernel",
     "LastLayer",
     "LastLayerBelief",
     "Learned",
+    "Linear",
     "Network",
     "OneHot",
     "Posterior",
@@ -41,8 +59,12 @@ __all__ = [
     "RewardModel",
     "Schedule",
     "SpacedPairs",
+    "Spectrum",
+    "Sum",
     "Symmetrised",
     "Symmetry",
+    "Tanimoto",
+    "WindowKernel",
     "Windows",
     "calibration",
     "orbit",

@@ -20,7 +20,7 @@ from torch import Tensor
 from seiko.rewards.base import Calibration, FitReport, Posterior
 from seiko.rewards.calibration import calibration
 from seiko.rewards.network import Network, Parameters
-from seiko.rewards.rescaling import Rescaling, rescaling
+from seiko.rewards.rescaling import Rescale, honest
 from seiko.rewards.split import bootstrap_counts, held_out_mask
 from seiko.rewards.standardise import Standardised, standardise
 from seiko.rewards.symmetry import Symmetry, orbit
@@ -28,7 +28,7 @@ from seiko.rewards.training import Schedule, label_weights, predict, train
 
 __all__ = ["Ensemble", "EnsembleBelief"]
 
-_ROWS = 4096  # states a block
+_ROWS = 512  # states a block: its activations stay in the cache, which halves the time
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,7 +98,8 @@ class Ensemble:
         symmetry: Transformations that leave the reward unchanged: labels are augmented, predictions averaged (or
             pooled, if the network pools) over the orbit.
         held_out: Share of labels that each member holds out for early stopping; below ten labels none.
-        rescale: Fit the factor of the spread on out-of-bag residuals; else it is 1.
+        rescale: Fit the factor of the spread on out-of-bag residuals; `"coverage"` makes mean ± 1.96 std hold 95 % of
+            them, False leaves it at 1.
         schedule: Optimiser settings.
 
     Raises:
@@ -113,7 +114,7 @@ class Ensemble:
     members: int = 12
     symmetry: Symmetry | None = None
     held_out: float = 0.1
-    rescale: bool = True
+    rescale: Rescale = True
     schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
@@ -175,7 +176,7 @@ class Ensemble:
         # One scale for labels of unknown noise; a known noise is at least partly explained by itself.
         typical = residual.square().median().clamp_min(1e-6)
         label = typical + torch.where(torch.isnan(own), 0.0, own)
-        factor = rescaling(residual, epistemic, label) if self.rescale else Rescaling(epistemic=1.0, label=1.0)
+        factor = honest(self.rescale, residual, epistemic, label)
         residual_std = factor.label * float(typical.sqrt())
         std = (factor.epistemic**2 * epistemic + factor.label**2 * label).sqrt()
         report = calibration(

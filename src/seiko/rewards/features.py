@@ -9,7 +9,7 @@ layer of a network); `LastLayer` chooses among its candidates by marginal likeli
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -18,7 +18,19 @@ from torch import Tensor
 
 from seiko.rewards.symmetry import Symmetry, orbit
 
-__all__ = ["Candidate", "Feature", "FeatureSource", "Identity", "OneHot", "Symmetrised", "one_hot"]
+__all__ = [
+    "Candidate",
+    "Feature",
+    "FeatureSource",
+    "Identity",
+    "OneHot",
+    "Product",
+    "Projectable",
+    "Symmetrised",
+    "one_hot",
+]
+
+_ENTRIES = 1 << 24  # entries of the largest temporary: 64 MB of float32
 
 
 @runtime_checkable
@@ -27,6 +39,19 @@ class Feature(Protocol):
 
     def __call__(self, x: Tensor) -> Float[Tensor, "n d"]:
         """Return phi(x), one row a state; in x's dtype, float32 for tokens."""
+        ...
+
+
+@runtime_checkable
+class Projectable(Protocol):
+    """A feature that is linear in something it looks up, so that a product with a matrix can be done beforehand."""
+
+    def __call__(self, x: Tensor) -> Float[Tensor, "n d"]:
+        """Return phi(x)."""
+        ...
+
+    def times(self, matrix: Float[Tensor, "d c"]) -> Feature:
+        """Return the feature phi(x) matrix."""
         ...
 
 
@@ -124,3 +149,29 @@ class Symmetrised:
         """Return the mean feature of each state's orbit, `[n, d]`."""
         images = orbit(self.symmetry, x)
         return torch.unflatten(self.feature(images.flatten(0, 1)), 0, images.shape[:2]).mean(1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Product:
+    """A linear map of another feature, phi(x) = f(x) matrix, computed in blocks.
+
+    Args:
+        feature: f.
+        matrix: `[D, d]`.
+    """
+
+    feature: Feature
+    matrix: Tensor = field(repr=False)
+
+    def __call__(self, x: Tensor) -> Float[Tensor, "n d"]:
+        """Return `[n, d]`."""
+        rows = max(1, _ENTRIES // len(self.matrix))
+        return torch.cat([self._rows(part) for part in torch.split(x, rows)])
+
+    def _rows(self, x: Tensor) -> Float[Tensor, "n d"]:
+        phi = self.feature(x)
+        return phi @ self.matrix.to(phi.dtype)
+
+    def times(self, matrix: Float[Tensor, "d c"]) -> Product:
+        """Return the map by the product of the matrices."""
+        return Product(feature=self.feature, matrix=self.matrix.to(matrix.dtype) @ matrix)

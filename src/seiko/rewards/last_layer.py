@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -21,8 +22,8 @@ from torch import Tensor
 from seiko.rewards.base import FitReport, Posterior
 from seiko.rewards.calibration import calibration
 from seiko.rewards.evidence import Evidence, best_evidence
-from seiko.rewards.features import Candidate, Feature, FeatureSource, Symmetrised
-from seiko.rewards.rescaling import Rescaling, rescaling
+from seiko.rewards.features import Candidate, Feature, FeatureSource, Product, Projectable, Symmetrised
+from seiko.rewards.rescaling import Rescale, Rescaling, honest
 from seiko.rewards.standardise import Standardised, standardise
 from seiko.rewards.symmetry import Symmetry
 
@@ -55,7 +56,7 @@ class LastLayerBelief:
 
     def posterior(self, x: Tensor) -> Posterior:
         """Return mean and epistemic std, oracle's units; the gradient reaches a relaxed x."""
-        parts = [self._of_features(part) for part in torch.split(self.feature(x), _ROWS)]
+        parts = [self._standard(part) for part in torch.split(x, _ROWS)]
         mean, std = torch.cat([m for m, _ in parts]), torch.cat([s for _, s in parts])
         return Posterior(mean=self.mean + self.scale * mean, std=self.scale * std)
 
@@ -77,15 +78,29 @@ class LastLayerBelief:
             missing=None,
         )
 
-    def _of_features(self, phi: Tensor) -> tuple[Tensor, Tensor]:
-        mean = phi @ self.weights.to(phi.dtype)
+    def _standard(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        found = self._product(x)
+        mean = found[:, 0]
         if self.root is None:
             return mean, torch.zeros_like(mean)
-        variance = (phi @ self.root.to(phi.dtype)).square().sum(-1)
+        variance = found[:, 1:].square().sum(1)
         if self.missing is not None:
-            signal, prior = self.missing
-            variance = variance + signal * (prior - phi.square().sum(-1)).clamp_min(0.0)
-        return mean, variance.clamp_min(torch.finfo(phi.dtype).tiny).sqrt()
+            variance = self.missing[0] * self.missing[1] - variance
+        return mean, variance.clamp_min(torch.finfo(mean.dtype).tiny).sqrt()
+
+    @cached_property
+    def _product(self) -> Feature:
+        """phi(x) [weights | root], or the root of the variance explained where that is subtracted from the prior's."""
+        columns = [self.weights[:, None]]
+        if self.root is not None and self.missing is None:
+            columns.append(self.root)
+        elif self.root is not None and self.missing is not None:
+            left, vectors = torch.linalg.eigh(self.root @ self.root.T)
+            columns.append(vectors * (self.missing[0] - left).clamp_min(0.0).sqrt())
+        matrix = torch.cat(columns, dim=1)
+        if isinstance(self.feature, Projectable):
+            return self.feature.times(matrix)
+        return Product(feature=self.feature, matrix=matrix)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +112,7 @@ class LastLayer:
         symmetry: Transformations that leave the reward unchanged; the features are averaged over its orbits.
         ridge: lambda, in units of squared features; None chooses it by marginal likelihood.
         rescale: Multiply std by a factor fitted on leave-one-out predictions; a feature that was fitted to the labels
-            (`Learned`) is too sure of itself.
+            (`Learned`) is too sure of itself. `"coverage"` makes mean ± 1.96 std hold 95 % of the labels left out.
 
     Raises:
         ValueError: If the ridge is not positive.
@@ -110,7 +125,7 @@ class LastLayer:
     features: Feature | FeatureSource
     symmetry: Symmetry | None = None
     ridge: float | None = None
-    rescale: bool = True
+    rescale: Rescale = True
 
     def __post_init__(self) -> None:
         if self.ridge is not None and not self.ridge > 0:
@@ -146,8 +161,7 @@ class LastLayer:
         held_out = None
         if int(judged.sum()) >= 5:
             residual = (labels.y - left_out_mean)[judged]
-            if self.rescale:
-                factor = rescaling(residual, epistemic[judged], fit.noise_variance[judged])
+            factor = honest(self.rescale, residual, epistemic[judged], fit.noise_variance[judged])
             std = (factor.epistemic**2 * epistemic + factor.label**2 * fit.noise_variance).clamp_min(0.0).sqrt()
             held_out = calibration(
                 labels.mean + labels.scale * left_out_mean[judged],

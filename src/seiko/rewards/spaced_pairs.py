@@ -11,19 +11,17 @@ the motifs among all words; here each of their pairs of letters is a coordinate 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seiko.rewards.features import Candidate, Feature, one_hot
+from seiko.rewards.features import Candidate, Product, one_hot
 from seiko.rewards.split import uniforms
 from seiko.rewards.symmetry import Symmetry, orbit
 
-__all__ = ["PairPresence", "Projected", "SpacedPairs"]
-
-_ENTRIES = 1 << 24  # entries of the largest temporary: 64 MB of float32
+__all__ = ["PairPresence", "SpacedPairs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,25 +62,6 @@ class PairPresence:
             found[:, s - 1].scatter_(1, codes, 1.0)
         # The mask's row and column go: it is no letter.
         return found.view(n, spans, base, base)[..., :-1, :-1].flatten(1)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Projected:
-    """A linear map of another feature, phi(x) = matrix^T f(x), computed in blocks.
-
-    Args:
-        feature: f.
-        matrix: `[D, d]`.
-    """
-
-    feature: Feature
-    matrix: Tensor = field(repr=False)
-
-    def __call__(self, x: Tensor) -> Float[Tensor, "n d"]:
-        """Return `[n, d]`."""
-        dtype = x.dtype if x.is_floating_point() else torch.float32
-        matrix = self.matrix.to(dtype)
-        return torch.cat([self.feature(part) @ matrix for part in torch.split(x, max(1, _ENTRIES // len(matrix)))])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,4 +110,4 @@ class SpacedPairs:
         eigenvalues, vectors = torch.linalg.eigh((found @ found.T).to(torch.float64))
         keep = eigenvalues > 1e-6 * eigenvalues[-1]
         slice_ = found.T @ (vectors[:, keep] * eigenvalues[keep].rsqrt()).to(found.dtype)
-        return Candidate(feature=Projected(feature=feature, matrix=slice_), prior_variance=1.0)
+        return Candidate(feature=Product(feature=feature, matrix=slice_), prior_variance=1.0)

@@ -10,6 +10,7 @@ which words there are does. Sequences share most of their words, so for tokens e
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -64,10 +65,16 @@ class WindowKernel:
         letters = functional.pad(one_hot(x, self.vocabulary), (0, 0, width - 1, width - 1))
         return letters.unfold(1, width, 1).transpose(-1, -2).flatten(2)
 
+    def codes(self, x: Int[Tensor, "n L"], width: int) -> Int[Tensor, "n P"]:
+        """Return one integer a window of tokens, below (vocabulary + 1)^width; equal windows have equal integers."""
+        return _codes(self._padded(x, width), self.vocabulary + 1)
+
+    def _padded(self, x: Int[Tensor, "n L"], width: int) -> Int[Tensor, "n P w"]:
+        return functional.pad(x.long(), (width - 1, width - 1), value=self.vocabulary).unfold(1, width, 1)
+
     def words(self, x: Int[Tensor, "n L"], width: int, dtype: torch.dtype = torch.float32) -> Words:
         """Return the distinct windows of tokens."""
-        mask = self.vocabulary
-        padded = functional.pad(x.long(), (width - 1, width - 1), value=mask).unfold(1, width, 1)
+        mask, padded = self.vocabulary, self._padded(x, width)
         codes = _codes(padded, mask + 1)
         distinct, index = torch.unique(codes, return_inverse=True)
         occurrence = torch.arange(index.numel(), device=x.device)
@@ -84,31 +91,51 @@ class WindowKernel:
         """Return exp(sharpness * (matches - width)) of all pairs of spellings."""
         return (self.sharpness * (a @ b.T - width)).exp()
 
-    def self_similarity(self, x: Tensor, width: int) -> Float[Tensor, "n"]:
-        """Return k_w(x, x), unnormalised; the images of one state give the same number."""
-        rows = max(1, _BLOCK // (x.shape[1] + width) ** 2 // 16)
-        return torch.cat([self._self_similarity(part, width) for part in torch.split(x, rows)])
+    def self_similarity(self, x: Tensor) -> Float[Tensor, "widths n"]:
+        """Return k_w(x, x) of each width, unnormalised; the images of one state give the same number."""
+        rows = max(1, _BLOCK // (x.shape[1] + max(self.widths)) ** 2 // 16)
+        return torch.cat([self._self_similarity(part) for part in torch.split(x, rows)], dim=1)
 
-    def _self_similarity(self, x: Tensor, width: int) -> Tensor:
-        # matches of windows p and q = sum over k of [x_(p+k) = z_(q+k)]: sums along diagonals of one comparison.
-        equal = _letter_matches(x, orbit(self.symmetry, x), self.vocabulary)
-        equal = functional.pad(equal, (width - 1, width - 1, 0, 0, width - 1, width - 1))
-        windows = x.shape[1] + width - 1
-        matches = equal[:, :windows, :, :windows]
-        for k in range(1, width):
-            matches = matches + equal[:, k : k + windows, :, k : k + windows]
+    def _self_similarity(self, x: Tensor) -> Float[Tensor, "widths n"]:
+        # matches of windows p and q = sum over k of [x_(p+k) = z_(q+k)]: sums along diagonals of one comparison, those
+        # of a wide window continuing those of a narrow one.
+        equal, over = _letter_matches(x, orbit(self.symmetry, x), self.vocabulary), max(self.widths) - 1
+        equal = functional.pad(equal, (over, over, 0, 0, over, over))
         dtype = x.dtype if x.is_floating_point() else torch.float32
-        return (self.sharpness * (matches.to(dtype) - width)).exp().sum((1, 2, 3))
+        matches, found = equal, {}
+        for width in range(1, over + 2):
+            size = equal.shape[1] - width + 1
+            if width > 1:
+                matches = matches[:, :size, :, :size] + equal[:, width - 1 :, :, width - 1 :]
+            if width in self.widths:
+                own = slice(over - width + 1, size - over + width - 1)  # windows that overhang by width - 1 at most
+                inside = matches[:, own, :, own].to(dtype)
+                found[width] = (self.sharpness * (inside - width)).exp().sum((1, 2, 3))
+        return torch.stack([found[width] for width in self.widths])
 
     def __call__(self, x: Int[Tensor, "n L"], z: Int[Tensor, "m L"]) -> Float[Tensor, "n m"]:
         """Return k(x, z) for all pairs of token sequences, float64."""
         total = torch.zeros(len(x), len(z), dtype=torch.float64, device=x.device)
-        for width in self.widths:
+        norms = self.self_similarity(x)[:, :, None] * self.self_similarity(z)[:, None]
+        for width, norm in zip(self.widths, norms, strict=True):
             own, other = self.words(x, width, torch.float64), self.image_words(z, width, torch.float64)
             shared = own.sum(self.sums(own.spelled, other, width))
-            norm = self.self_similarity(x, width)[:, None] * self.self_similarity(z, width)[None]
             total += shared / norm.to(torch.float64).sqrt()
         return total / len(self.widths)
+
+    def spread(self, values: Float[Tensor, "u d"], width: int) -> Float[Tensor, "u d"]:
+        """Return, for every code u, the sum over codes v of exp(sharpness * (matches - width)) values_v.
+
+        The comparison is a product over positions, so that it is applied to one position at a time: u * width steps
+        instead of u^2.
+        """
+        base, keep = self.vocabulary + 1, math.exp(-self.sharpness)
+        for position in range(width):
+            letters = values.view(base**position, base, -1)
+            values = (1.0 - keep) * letters
+            values[:, self.vocabulary] = 0.0  # the letter beyond the end does not match itself
+            values += keep * letters.sum(1, keepdim=True)
+        return values.view(base**width, -1)
 
     def sums(self, spelled: Float[Tensor, "u wV"], words: Words, width: int) -> Float[Tensor, "u m"]:
         """Return, for each spelling, the sum of its comparisons with the windows of each sequence."""

@@ -11,13 +11,17 @@ from torch import Tensor
 from seiko.rewards import (
     CNN,
     MLP,
+    SGLD,
     Ensemble,
+    GaussianProcess,
+    Hamming,
     LastLayer,
     Learned,
     OneHot,
     ReverseComplement,
     RewardModel,
     Schedule,
+    Spectrum,
     Windows,
 )
 from seiko.rewards.spaced_pairs import SpacedPairs
@@ -55,6 +59,11 @@ def model(name: str) -> RewardModel:
         "one_hot": LastLayer(features=one_hot, symmetry=both),
         "windows": LastLayer(features=Windows(vocabulary=4, widths=(2, 4), sharpness=(1.0,)), symmetry=both),
         "pairs": LastLayer(features=SpacedPairs(vocabulary=4, spans=(3,)), symmetry=both),
+        "hamming": GaussianProcess(kernel=Hamming(vocabulary=4), symmetry=both, restarts=0),
+        "spectrum": GaussianProcess(
+            kernel=Spectrum(vocabulary=4, widths=(2, 4), sharpness=(1.0,)), symmetry=both, exact_up_to=200
+        ),
+        "sgld": SGLD(network=CNN(vocabulary=4, width=4), chains=4, steps=40, symmetry=both, schedule=QUICK),
         "learned": LastLayer(
             features=Learned(network=CNN(vocabulary=4, width=4), members=2, schedule=QUICK), symmetry=both
         ),
@@ -62,7 +71,7 @@ def model(name: str) -> RewardModel:
     return models[name]
 
 
-NAMES = ("mlp", "cnn", "one_hot", "windows", "pairs", "learned")
+NAMES = ("mlp", "cnn", "one_hot", "windows", "pairs", "hamming", "spectrum", "sgld", "learned")
 
 
 @pytest.fixture(params=NAMES)

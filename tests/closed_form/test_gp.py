@@ -1,0 +1,173 @@
+"""Gaussian processes against the textbook, draws against the posterior, the variational one against the exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+pytest.importorskip("gpytorch")
+
+from seiko.rewards import RBF, GaussianProcess, Hamming, Identity, LastLayer, Linear, ReverseComplement, Spectrum
+from seiko.rewards.gp import GaussianProcessBelief
+from seiko.rewards.kernels import Kernel
+from seiko.rewards.marginal_likelihood import tune
+
+
+def data(n: int, seed: int = 0, noise: float = 0.2) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    x = 4 * torch.rand(n, 2, generator=generator, dtype=torch.float64) - 2
+    y = torch.sin(2 * x[:, 0]) + x[:, 1] + noise * torch.randn(n, generator=generator, dtype=torch.float64)
+    return x, y
+
+
+def words(n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(0, 4, (n, 6), generator=generator)
+    return x, (x == 2).sum(1) + 0.3 * torch.randn(n, generator=generator, dtype=torch.float64)
+
+
+def textbook(belief: GaussianProcessBelief, x: Tensor, y: Tensor, z: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and std by inversion, in numpy and in the oracle's units."""
+
+    def k(a: Tensor, b: Tensor) -> np.ndarray:
+        inputs = belief.covariance.inputs(a), belief.covariance.inputs(b)
+        return belief.signal * belief.covariance(belief.logs, *inputs).double().numpy()
+
+    t = ((y - belief.mean) / belief.scale).numpy()
+    precision = np.linalg.inv(k(x, x) + np.diag(belief.noise + (noise / belief.scale).numpy() ** 2))
+    mean = k(z, x) @ precision @ t
+    variance = np.diag(k(z, z) - k(z, x) @ precision @ k(x, z))
+    return torch.tensor(belief.mean + belief.scale * mean), torch.tensor(belief.scale * np.sqrt(variance))
+
+
+def test_it_is_the_textbook_posterior() -> None:
+    x, y = data(40)
+    belief = GaussianProcess(kernel=RBF(ard=True), rescale=False, restarts=0).fit(x, y, None, 0)
+    z = data(15, seed=1)[0]
+    mean, std = textbook(belief, x, y, z, torch.zeros(40))
+    posterior = belief.posterior(z)
+    torch.testing.assert_close(posterior.mean, mean)
+    torch.testing.assert_close(posterior.std, std)
+
+
+def test_known_noise_is_used_label_by_label() -> None:
+    x, y = data(60, noise=0.05)
+    noise = torch.full_like(y, torch.nan)
+    noise[:20] = 2.0
+    y[:20] += 2.0 * torch.randn(20, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    model = GaussianProcess(kernel=RBF(ard=True), rescale=False, restarts=0)
+    told, untold = model.fit(x, y, noise, 0), model.fit(x, y, None, 0)
+    z, truth = data(50, seed=1, noise=0.0)
+    mean, std = textbook(told, x, y, z, torch.nan_to_num(noise, nan=0.0))
+    torch.testing.assert_close(told.posterior(z).mean, mean)
+    torch.testing.assert_close(told.posterior(z).std, std)
+    errors = [float((belief.posterior(z).mean - truth).abs().mean()) for belief in (told, untold)]
+    assert errors[0] < 0.6 * errors[1]
+    assert told.report.residual_std < 0.4 * untold.report.residual_std
+
+
+def test_a_linear_kernel_is_the_last_layer() -> None:
+    x, y = data(50)
+    process = GaussianProcess(kernel=Linear(), rescale=False).fit(x, y, None, 0)
+    unit = float(process.logs["unit"].exp())
+    ridge = process.noise / process.signal * unit
+    layer = LastLayer(features=Identity(), ridge=ridge, rescale=False).fit(x, y, None, 0)
+    z = data(20, seed=1)[0]
+    a, b = process.posterior(z), layer.posterior(z)
+    torch.testing.assert_close(a.mean, b.mean)
+    # The ridge fixes std up to sigma, which the last layer integrates over and the process optimises.
+    sigma = process.report.residual_std / layer.report.residual_std
+    torch.testing.assert_close(a.std, b.std * sigma, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("kernel", [Hamming(vocabulary=4), Spectrum(vocabulary=4, widths=(2, 3), sharpness=(1.0,))])
+def test_sequences_of_both_strands(kernel: Kernel) -> None:
+    x, y = words(40)
+    belief = GaussianProcess(kernel=kernel, symmetry=ReverseComplement(), rescale=False, restarts=0).fit(x, y, None, 0)
+    z = words(20, seed=1)[0]
+    mean, std = textbook(belief, x, y, z, torch.zeros(40))
+    posterior = belief.posterior(z)
+    torch.testing.assert_close(posterior.mean.double(), mean, atol=1e-4, rtol=0)
+    torch.testing.assert_close(posterior.std.double(), std, atol=1e-3, rtol=0)
+
+
+def test_leave_one_out_is_a_refit_without_the_label() -> None:
+    x, y = data(25)
+    model = GaussianProcess(kernel=RBF(), rescale=False, restarts=0)
+    belief = model.fit(x, y, None, 0)
+    mean, variance = belief.solution.leave_one_out()
+    for i in (0, 11, 24):
+        rest = torch.arange(25) != i
+        expected = textbook(belief, x[rest], y[rest], x[i : i + 1], torch.zeros(24))
+        assert float(belief.mean + belief.scale * mean[i]) == pytest.approx(float(expected[0]), abs=1e-6)
+        assert float(belief.scale * variance[i].sqrt()) == pytest.approx(float(expected[1]), abs=1e-6)
+
+
+def test_hyperparameters_are_found() -> None:
+    """Labels drawn from a process of known length-scales and noise."""
+    x = 4 * torch.rand(250, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    covariance = RBF(ard=True).bind(None)[0]
+    inputs, logs = covariance.inputs(x), {"length": torch.tensor([0.7, 3.0]).double().log()}
+    gram = covariance(logs, inputs, inputs) + 0.04 * torch.eye(250)
+    y = torch.linalg.cholesky(gram) @ torch.randn(250, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = tune(covariance, inputs, y, torch.full_like(y, torch.nan), restarts=1, seed=0)
+    assert found.logs["length"].exp().tolist() == pytest.approx([0.7, 3.0], rel=0.35)
+    assert found.noise == pytest.approx(0.04, rel=0.4)
+
+
+def test_many_labels_through_few_points_come_close() -> None:
+    x, y = data(300)
+    exact = GaussianProcess(kernel=RBF(ard=True), rescale=False, restarts=0, tuned_on=100)
+    z = data(60, seed=1)[0]
+    a = exact.fit(x, y, None, 0).posterior(z)
+    for points, tolerance in ((100, 0.01), (299, 1e-3)):
+        belief = replace(exact, exact_up_to=200, inducing=points).fit(x, y, None, 0)
+        assert len(belief.inducing) == points
+        b = belief.posterior(z)
+        torch.testing.assert_close(a.mean, b.mean, atol=tolerance, rtol=0)
+        torch.testing.assert_close(a.std, b.std, atol=tolerance, rtol=0)
+
+
+def test_few_inducing_points_know_what_they_miss() -> None:
+    x, y = data(300)
+    model = GaussianProcess(kernel=RBF(ard=True), rescale=False, restarts=0, exact_up_to=200, inducing=5, tuned_on=100)
+    z = data(60, seed=1)[0]
+    few, many = (replace(model, inducing=m).fit(x, y, None, 0).posterior(z) for m in (5, 150))
+    assert float(few.std.mean()) > 5 * float(many.std.mean())
+
+
+@pytest.mark.parametrize("exact_up_to", [2000, 20])
+def test_draws_have_the_posterior_as_their_law(exact_up_to: int) -> None:
+    x, y = data(30)
+    model = GaussianProcess(kernel=RBF(), rescale=False, restarts=0, exact_up_to=exact_up_to, inducing=15, features=500)
+    belief = model.fit(x, y, None, 0)
+    z = torch.cat([data(6, seed=1)[0], torch.tensor([[9.0, 9.0]]).double()])  # and one far from all labels
+    z[1] = z[0] + 0.2  # one function: nearby values move together, as the posterior says
+    generator = torch.Generator().manual_seed(0)
+    values = torch.stack([belief.draw(generator).posterior(z).mean for _ in range(1000)])
+    posterior = belief.posterior(z)
+    error = (values.mean(0) - posterior.mean).abs() / posterior.std
+    assert float(error.max()) < 4 / 1000**0.5
+    torch.testing.assert_close(values.std(0), posterior.std, rtol=0.12, atol=0)
+    a, b = belief.covariance.inputs(z), belief.covariance.inputs(belief.inducing)
+    explained = belief.signal * belief.covariance(belief.logs, a, b) @ belief.solution.root
+    covariance = belief.signal * belief.covariance(belief.logs, a, a) - explained @ explained.T
+    correlation = covariance[0, 1] / (covariance[0, 0] * covariance[1, 1]).sqrt()
+    assert float(torch.corrcoef(values.T)[0, 1]) == pytest.approx(float(correlation), abs=0.06)
+
+
+def test_a_draw_on_sequences_keeps_its_spread_far_from_the_labels() -> None:
+    x, y = words(60)
+    kernel = Spectrum(vocabulary=4, widths=(2, 4), sharpness=(1.0,))
+    belief = GaussianProcess(kernel=kernel, rescale=False).fit(x, y, None, 0)
+    z = words(10, seed=5)[0]
+    generator = torch.Generator().manual_seed(0)
+    values = torch.stack([belief.draw(generator).posterior(z).mean for _ in range(200)]).double()
+    posterior = belief.posterior(z)
+    torch.testing.assert_close(values.std(0), posterior.std.double(), rtol=0.25, atol=0)
+    error = (values.mean(0) - posterior.mean.double()).abs() / posterior.std.double()
+    assert float(error.max()) < 5 / 200**0.5
