@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from seiko.updates import BiasedGradientWarning, DirectBackprop, NotMemorylessWarning
+from seiko.diffusion import Noise
+from seiko.models import ModelPolicy
+from seiko.updates import BiasedGradientWarning, DirectBackprop, NotMemorylessWarning, UpdateState
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.3])
@@ -25,6 +27,48 @@ def test_gaussian_optimum(gaussian_case: Callable[..., Any], beta: float) -> Non
     assert mean == pytest.approx(best_mean, rel=0.005)
     assert variance == pytest.approx(best_variance, rel=0.01)
     assert best_value - value < 0.005 * (best_value - before)
+
+
+def exact_gradient(case: Any) -> torch.Tensor:
+    """Return the gradient of J in the offsets, `[K]`, step 1 first."""
+    kls = [case.toy.path_kl("current", anchor) for anchor in ("pretrained", "previous")]
+    value = case.weight * case.toy.law()[0].sum() - case.alpha * kls[0] - case.beta * kls[1]
+    return torch.autograd.grad(value, case.toy.versions.parameters())[1].flatten()
+
+
+@pytest.mark.parametrize("window", [1, 3, None])
+def test_a_window_has_the_exact_gradient_of_its_own_steps(
+    gaussian_case: Callable[..., Any], window: int | None
+) -> None:
+    # here each step has weights of its own: what a window drops is the earlier steps' part, and nothing else
+    case = gaussian_case(beta=0.3)
+    with torch.no_grad():
+        for p in case.toy.versions.parameters():
+            p.mul_(1.1).add_(0.05)
+    policy = ModelPolicy(case.toy)
+    state = UpdateState(torch.optim.SGD(policy.parameters(), lr=0.0))
+    update = DirectBackprop(window=window, max_grad_norm=1e9)
+    update.step(state, policy, case.problem(), None, Noise.seeded(0, 40_000))
+    found, exact = -policy.parameters()[1].grad.flatten(), exact_gradient(case)
+    print(f"window {window}: {found.tolist()} of {exact.tolist()}")
+    last = window or 4
+    torch.testing.assert_close(found[:last], exact[:last], rtol=0.02, atol=0.01)
+    assert bool((found[last:] == 0).all())
+
+
+def test_a_short_window_stops_short_and_a_drawn_one_does_not(gaussian_case: Callable[..., Any]) -> None:
+    gains = {}
+    for window in (1, (1, 4)):
+        case = gaussian_case()
+        before = case.reached()[2]
+        case.solve(DirectBackprop(learning_rate=0.05, window=window), steps=80, samples=64)
+        gains[window] = (case.reached()[2] - before) / (case.optimal_value() - before)
+    # the last step's own part of the optimum: its share of the variance of x_0 that all steps' noise makes up
+    with torch.no_grad():
+        share = float(list(case.toy.steps("pretrained"))[-1][2] ** 2 / case.toy.law("pretrained")[1])
+    print(f"gain by window {gains}, predicted for 1: {share:.4f}")
+    assert gains[1] == pytest.approx(share, rel=0.03)
+    assert gains[(1, 4)] > 0.98
 
 
 def test_a_process_with_a_memory_misses_the_tilt_by_the_share_of_its_start(gaussian_case: Callable[..., Any]) -> None:

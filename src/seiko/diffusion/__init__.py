@@ -1,7 +1,7 @@
 """How a sample is made: noise -> schedule -> transition -> process -> rollout. Torch only."""
 
 from seiko.diffusion.noise import Noise
-from seiko.diffusion.process import DDIM, MaskedDiffusion, Process, Step
+from seiko.diffusion.process import DDIM, DenoisingTransition, MaskedDiffusion, Process, Step
 from seiko.diffusion.rollout import (
     Conditioning,
     GradientWindow,
@@ -20,6 +20,7 @@ __all__ = [
     "BetaSchedule",
     "Conditioning",
     "CosineSchedule",
+    "DenoisingTransition",
     "GaussianTransition",
     "GradientWindow",
     "MaskedDiffusion",

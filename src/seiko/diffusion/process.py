@@ -18,7 +18,7 @@ from seiko.diffusion.noise import Noise
 from seiko.diffusion.schedule import Schedule
 from seiko.diffusion.transition import GaussianTransition, MaskedTransition, State, Transition, hard
 
-__all__ = ["DDIM", "MaskedDiffusion", "Process", "Step"]
+__all__ = ["DDIM", "DenoisingTransition", "MaskedDiffusion", "Process", "Step"]
 
 Step: TypeAlias = int | Int64[Tensor, "b"]
 T_co = TypeVar("T_co", bound=Transition, covariant=True)
@@ -50,6 +50,17 @@ class Process(Protocol[T_co]):
     def transition(self, prediction: Tensor, x_t: State, k: Step) -> T_co:
         """Return p(x_s | x_t) at step k."""
         ...
+
+
+@dataclass(frozen=True)
+class DenoisingTransition(GaussianTransition):
+    """A Gaussian step that keeps the prediction it was made from.
+
+    Args:
+        x_0: `[b, *event]` x_0_hat, the model's estimate of E[x_0 | x_t].
+    """
+
+    x_0: Float[Tensor, "b *event"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +132,7 @@ class DDIM:
         x_0, eps = self._split(prediction, x_t, scale(alpha_t), scale(sigma_t))
         if self.clip is not None:
             x_0 = x_0.clamp(-self.clip, self.clip)
-        return GaussianTransition(scale(alpha_s) * x_0 + scale(direction) * eps, scale(std))
+        return DenoisingTransition(scale(alpha_s) * x_0 + scale(direction) * eps, scale(std), x_0)
 
     def _split(self, prediction: Tensor, x_t: Tensor, alpha_t: Tensor, sigma_t: Tensor) -> tuple[Tensor, Tensor]:
         """Return (x_0_hat, eps_hat) from whatever the model predicts."""

@@ -25,7 +25,7 @@ Conditioning = Tensor | None
 T = TypeVar("T", bound=Transition)
 T_co = TypeVar("T_co", bound=Transition, covariant=True)
 
-_START = 0  # sub-stream of the chain's start; step k draws from sub-stream k
+START = 0  # sub-stream of the chain's start; step k draws from sub-stream k
 
 
 @runtime_checkable
@@ -122,7 +122,7 @@ def rollout(
         The trajectory, on the policy's device.
     """
     with torch.no_grad():
-        x = policy.prior(noise.fold_in(_START)) if start is None else start
+        x = policy.prior(noise.fold_in(START)) if start is None else start
     states, laws = [x], []
     for k in range(policy.num_steps, 0, -1):
         carries = gradient.carries(k)

@@ -174,6 +174,16 @@ class MaskedTransition:
         share = self.count / masked.sum(-1).clamp(min=1).to(chosen)
         return share * torch.where(masked, chosen, 0.0).sum(-1)
 
+    def cross_entropy(self, targets: Float[Tensor, "b l v"]) -> PerSample:
+        """Return E[-log p] of this step's letters, nats, where position j's letter has the law `targets[:, j]`.
+
+        Averaged over which positions are revealed, as `log_likelihood`, which it is with one-hot targets.
+        """
+        masked = self.masked
+        per_position = -(targets * self._log_probabilities()).sum(-1)
+        share = self.count / masked.sum(-1).clamp(min=1).to(per_position)
+        return share * torch.where(masked, per_position, 0.0).sum(-1)
+
     def kl(self, other: Self) -> PerSample:
         """Return KL(self || other), nats: the categorical KLs of the revealed positions, averaged over the sets."""
         log_p, log_q = self._log_probabilities(), other._log_probabilities()

@@ -1,26 +1,48 @@
-"""How the model moves: one problem, several inner optimisers."""
+"""How the model moves: one problem, several inner optimisers; or how it is steered without moving.
 
+moves      PPO, Distill; DirectBackprop, AdjointMatching, SQDF for differentiable objectives
+steers     Guidance, SMC
+"""
+
+from seiko.updates.adjoint import AdjointMatching
 from seiko.updates.backprop import BiasedGradientWarning, DirectBackprop
 from seiko.updates.base import Anchor, NotMemorylessWarning, Problem, StepReport, Update, UpdateState
 from seiko.updates.distill import Distill
+from seiko.updates.guidance import Guidance, GuidedPolicy
 from seiko.updates.improve import Improvement, improve
 from seiko.updates.ppo import PPO
+from seiko.updates.smc import SMC
+from seiko.updates.sqdf import SQDF
+from seiko.updates.start import LearnedStart
+from seiko.updates.steering import Steered, Steering, Tilt, fold, hold_budget, tilt
 from seiko.updates.strength import FixedStrength, KLBudget, Strength
 
 __all__ = [
     "PPO",
+    "SMC",
+    "SQDF",
+    "AdjointMatching",
     "Anchor",
     "BiasedGradientWarning",
     "DirectBackprop",
     "Distill",
     "FixedStrength",
+    "Guidance",
+    "GuidedPolicy",
     "Improvement",
     "KLBudget",
+    "LearnedStart",
     "NotMemorylessWarning",
     "Problem",
+    "Steered",
+    "Steering",
     "StepReport",
     "Strength",
+    "Tilt",
     "Update",
     "UpdateState",
+    "fold",
+    "hold_budget",
     "improve",
+    "tilt",
 ]
