@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,7 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import seiko
 
+if TYPE_CHECKING:
+    from seiko_bench.protocols import Protocol
+
 __all__ = ["app"]
+
+SECONDS = 120.0
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _console = Console(stderr=True)
@@ -24,23 +30,22 @@ _console = Console(stderr=True)
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="tfbind8 or ehrlich")],
+    name: Annotated[str, typer.Argument(help="tfbind8, ehrlich or theory")],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
-    methods: Annotated[str, typer.Option(help="Only these methods, with commas between.")] = "",
+    methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A few labels only: does it run?")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Runs at a time, each on one thread.")] = 2,
     runs: Annotated[Path | None, typer.Option(help="Keep run folders here; an interrupted benchmark goes on.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the result files.")] = Path("benchmarks/results"),
+    figures: Annotated[Path | None, typer.Option(help="Folder of the figures of theory; without it, OUT.")] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="Processor time of each update in theory's fixed-*.")
+    ] = SECONDS,
 ) -> None:
     """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json."""
-    from seiko_bench.protocols import PROTOCOLS
-
-    if name not in PROTOCOLS:
-        raise typer.BadParameter(f"no benchmark is called {name!r}; there are: {', '.join(PROTOCOLS)}")
-    protocol = PROTOCOLS[name]
-    chosen = methods.split(",") if methods else list(protocol.methods)
-    if unknown := [method for method in chosen if method not in protocol.methods]:
-        raise typer.BadParameter(f"{name} has no method {unknown[0]!r}; there are: {', '.join(protocol.methods)}")
+    protocol = _protocol(name, seconds)
+    chosen = _chosen(name, protocol, methods)
+    passed = (seconds,) if name == "theory" else ()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     folder = runs or Path(tempfile.mkdtemp(prefix="seiko-bench-"))
     out.mkdir(parents=True, exist_ok=True)
@@ -55,7 +60,7 @@ def bench(
         for method in chosen:
             task = progress.add_task(f"{name} {method}", total=seeds)
             futures = [
-                pool.submit(_one, name, method, seed, str(folder / f"{name}-{method}-{seed}"), quick)
+                pool.submit(_one, name, method, seed, str(folder / f"{name}-{method}-{seed}"), quick, *passed)
                 for seed in range(seeds)
             ]
             records = []
@@ -64,34 +69,64 @@ def bench(
                 progress.advance(task)
             path = out / f"{name}-{method}.json"
             command = f"seiko bench {name} --seeds {seeds} --methods {method}{' --quick' if quick else ''}"
-            _write(path, name, method, command, workers, records)
+            if method.startswith("fixed-") and seconds != SECONDS:
+                command += f" --seconds {seconds:g}"
+            _write(path, protocol, method, command, workers, records)
+            print(path)
+    if name == "theory":
+        from seiko_bench.theory_figures import figures as draw
+
+        for path in draw(out, figures or out):
             print(path)
 
 
-def _one(name: str, method: str, seed: int, folder: str, quick: bool) -> dict[str, Any]:
+def _protocol(name: str, seconds: float) -> Protocol:
+    from seiko_bench.protocols import PROTOCOLS
+
+    if name == "theory":
+        from seiko_bench.theory import theory
+
+        return theory(seconds)
+    if name not in PROTOCOLS:
+        raise typer.BadParameter(f"no benchmark is called {name!r}; there are: {', '.join(PROTOCOLS)}, theory")
+    return PROTOCOLS[name]
+
+
+def _chosen(name: str, protocol: Protocol, methods: str) -> list[str]:
+    """Return the methods that names and patterns with * choose, each once; all of them for no names."""
+    chosen: dict[str, None] = {}
+    for pattern in methods.split(",") if methods else ["*"]:
+        matching = fnmatch.filter(protocol.methods, pattern)
+        if not matching:
+            raise typer.BadParameter(f"{name} has no method {pattern!r}; there are: {', '.join(protocol.methods)}")
+        chosen |= dict.fromkeys(matching)
+    return list(chosen)
+
+
+def _one(name: str, method: str, seed: int, folder: str, quick: bool, seconds: float = SECONDS) -> dict[str, Any]:
     import warnings
 
     import torch
 
     from seiko.updates import BiasedGradientWarning
-    from seiko_bench.protocols import PROTOCOLS
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", BiasedGradientWarning)
-    return PROTOCOLS[name].methods[method](seed, Path(folder), quick)
+    return _protocol(name, seconds).methods[method](seed, Path(folder), quick)
 
 
-def _write(path: Path, name: str, method: str, command: str, workers: int, records: list[dict[str, Any]]) -> None:
-    from seiko_bench.protocols import PROTOCOLS
+def _write(
+    path: Path, protocol: Protocol, method: str, command: str, workers: int, records: list[dict[str, Any]]
+) -> None:
     from seiko_bench.statistics import summarise
 
     summary = {}
-    for key in PROTOCOLS[name].headline:
+    for key in protocol.headline:
         values = [record[key] for record in records if record.get(key) is not None]
         if values:
             summary[key] = asdict(summarise(values)) | {"min": min(values), "max": max(values)}
     result = {
-        "benchmark": PROTOCOLS[name].description,
+        "benchmark": protocol.description,
         "method": method,
         "command": command,
         "version": seiko.__version__,

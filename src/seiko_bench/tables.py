@@ -33,6 +33,30 @@ COLUMNS = {
     },
 }
 
+DISTANCE = {"tv": "total variation to the closed form", "kl_to_closed": "KL to it, nats"}
+BELIEF = {
+    "share": "share of the attainable gain",
+    "exact_mean": "mean of the law",
+    "exact_kl": "KL from the prior, nats",
+    "top100": "top-100 labels",
+    "nominal": "coverage of mean ± 1.96 std",
+    "regret": "mean regret",
+    "bound": "its bound",
+}
+THEORY = {
+    "fixed": (
+        "A known objective, A = r: what each update reaches in the same seconds of one core. Guidance and SMC are"
+        " judged by the frequencies of their draws; the last columns say what exact draws, as many, would show.",
+        {"ratio": "J / J*", **DISTANCE, "exact_kl": "KL from the prior, nats", "steps": "steps", "seconds": "seconds",
+         "floor": "total variation of exact draws", "floor_ratio": "J / J* of them"},
+    ),
+    "rounds": ("Five rounds of 100 labels: the model's exact law against the closed form of its last round.",
+               DISTANCE | BELIEF | {"seconds": "seconds of fits and updates"}),
+    "ablation": ("One thing left out or wrong, with reward model windows and update ppo.", DISTANCE | BELIEF),
+    "closed": ("The same rounds with the closed form in the model's place: what belief and acquisition allow.", BELIEF),
+}  # fmt: skip
+"""By kind of method: what the table shows, and its columns."""
+
 
 def page(results: Path) -> str:
     """Return the page for all result files in a folder: medians over seeds with bootstrap 95 % intervals."""
@@ -53,7 +77,26 @@ def page(results: Path) -> str:
         if any("rounds" in run for result in found for run in result["runs"]):
             parts.append("By round, medians over seeds:\n")
             parts.append(_rounds(found))
-    return "\n".join(parts)
+    return "\n".join(parts + _theory(results))
+
+
+def _theory(results: Path) -> list[str]:
+    """Return the section on theory, a table for each kind of method that there are files of."""
+    parts: list[str] = []
+    for kind, (text, columns) in THEORY.items():
+        found = [json.loads(path.read_text()) for path in sorted(results.glob(f"theory-{kind}-*.json"))]
+        if not found:
+            continue
+        if not parts:
+            parts.append(f"## {found[0]['benchmark']}\n")
+        header, rows = ["method", "seeds", *columns.values()], [_row(result, list(columns)) for result in found]
+        if "bound" in columns:
+            header.append("seeds where its conditions hold")
+            for row, result in zip(rows, found, strict=True):
+                row.append(str(sum(run["holds"] for run in result["runs"])))
+        parts += [f"{text}\n", _table(header, rows)]
+        parts.append("Commands:\n\n" + "\n".join(f"    {result['command']}" for result in found) + "\n")
+    return parts
 
 
 def _row(result: dict[str, Any], keys: list[str]) -> list[str]:
