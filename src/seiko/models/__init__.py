@@ -4,6 +4,7 @@ from seiko.models.alphabet import Alphabet
 from seiko.models.base import DiffusionModel, ModelPolicy, ModelSource
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
 from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
+from seiko.models.side import SideNetwork
 from seiko.models.toy import EnumerableToy, GaussianToy
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
@@ -21,6 +22,7 @@ __all__ = [
     "ModelSource",
     "PretrainProgress",
     "Pretraining",
+    "SideNetwork",
     "Tuning",
     "Version",
     "Versions",

@@ -25,11 +25,13 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from seiko.designs import Design
 from seiko.diffusion import Conditioning, MaskedDiffusion, State, Step
 from seiko.models.alphabet import Alphabet
+from seiko.models.side import Side, SideBackbone
 from seiko.models.versions import FullFineTuning, Tuning, Versions
 
 __all__ = ["MaskedLM", "MaskedLMSource", "TokenIds"]
@@ -85,12 +87,14 @@ class TokenBackbone(nn.Module):
     Args:
         language_model: A transformers `...ForMaskedLM`.
         ids: Where the letters sit in its vocabulary.
+        length: Positions L, where all sequences have one length.
     """
 
-    def __init__(self, language_model: nn.Module, ids: TokenIds) -> None:
+    def __init__(self, language_model: nn.Module, ids: TokenIds, length: int | None = None) -> None:
         super().__init__()
         self.language_model = language_model
         self.ids = ids
+        self.shape = None if length is None else (length, len(ids.letters))
         self.register_buffer("letter_ids", torch.tensor(ids.letters), persistent=False)
         self.register_buffer("state_ids", torch.tensor((*ids.letters, ids.mask)), persistent=False)
         self.register_buffer("before", torch.tensor(ids.before, dtype=torch.int64), persistent=False)
@@ -171,10 +175,21 @@ class MaskedLM:
         return self.alphabet.read(designs, self.length)
 
     def save_pretrained(self, folder: str | Path) -> Path:
-        """Write the current version in Hugging Face's format (safetensors), with `seiko.json` beside it."""
-        backbone = self.versions.merged()
+        """Write the current version in Hugging Face's format (safetensors), with `seiko.json` beside it.
+
+        Side networks go into files of their own, `side-0.safetensors` and so on, which `MaskedLMSource` reads back;
+        other programs see the backbone without them.
+        """
+        backbone, sides = self.versions.merged(), []
+        while isinstance(backbone, SideBackbone):
+            backbone, sides = backbone.backbone, [backbone.side, *sides]
         assert isinstance(backbone, TokenBackbone)
-        return save_language_model(backbone.language_model, backbone.ids, self.alphabet, self.length, folder)
+        written = save_language_model(
+            backbone.language_model, backbone.ids, self.alphabet, self.length, folder, sides=[s.sizes for s in sides]
+        )
+        for i, side in enumerate(sides):
+            save_file(side.state_dict(), written / _side_weights(i))
+        return written
 
 
 def save_language_model(
@@ -184,11 +199,14 @@ def save_language_model(
     length: int,
     folder: str | Path,
     provenance: dict[str, Any] | None = None,
+    sides: Sequence[dict[str, int]] = (),
 ) -> Path:
-    """Write a language model so that `MaskedLMSource` reads it back."""
+    """Write a language model so that `MaskedLMSource` reads it back; `sides` are the sizes of its side networks."""
     folder = Path(folder)
     language_model.save_pretrained(folder, safe_serialization=True)
     side = {"alphabet": asdict(alphabet), "token_ids": asdict(ids), "length": length, "provenance": provenance or {}}
+    if sides:
+        side["side_networks"] = list(sides)
     (folder / SIDE_FILE).write_text(json.dumps(side, indent=2) + "\n")
     return folder
 
@@ -199,7 +217,7 @@ class MaskedLMSource:
 
     Args:
         name: A local directory, a hub name, or ``"seiko:NAME"`` for a prior that travels in the package.
-        tuning: `FullFineTuning` for small backbones, `LoRA` for large ones.
+        tuning: `FullFineTuning` for small backbones, `LoRA` for large ones, `SideNetwork` for short sequences.
         num_steps: Denoising steps; None reveals one position a step.
         alphabet: Letters; None reads them from the directory's `seiko.json`.
         length: Positions; None reads it from the directory's `seiko.json`.
@@ -256,7 +274,12 @@ class MaskedLMSource:
         else:
             ids = TokenIds.from_tokenizer(AutoTokenizer.from_pretrained(where), alphabet)
         language_model = AutoModelForMaskedLM.from_pretrained(where, use_safetensors=True)
-        backbone = TokenBackbone(language_model, ids).to(self.device)
+        backbone: nn.Module = TokenBackbone(language_model, ids, length)
+        for i, sizes in enumerate((side or {}).get("side_networks", ())):
+            network = Side(length, len(alphabet), **sizes)
+            network.load_state_dict(load_file(Path(where) / _side_weights(i)))
+            backbone = SideBackbone(backbone, network)
+        backbone = backbone.to(self.device)
         return MaskedLM(self.tuning.attach(backbone), alphabet, length, self.num_steps or length)
 
     def _side_file(self, where: Path | str) -> dict[str, Any] | None:
@@ -265,6 +288,10 @@ class MaskedLMSource:
             return None
         side: dict[str, Any] = json.loads(path.read_text())
         return side
+
+
+def _side_weights(i: int) -> str:
+    return f"side-{i}.safetensors"
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-__all__ = ["FullFineTuning", "LoRA", "Tuning", "Version", "Versions"]
+__all__ = ["FullFineTuning", "LoRA", "Tuning", "Version", "Versions", "check_state"]
 
 Version: TypeAlias = Literal["pretrained", "previous", "current"]
 
@@ -77,7 +77,7 @@ class Versions(ABC):
         """
 
 
-def _check_state(state: dict[str, Tensor], own: dict[str, Tensor]) -> None:
+def check_state(state: dict[str, Tensor], own: dict[str, Tensor]) -> None:
     if unknown := sorted(set(state) ^ set(own)):
         raise ValueError(f"saved weights do not fit this backbone: {unknown[0]!r} is missing on one side")
     for name, value in state.items():
@@ -133,7 +133,7 @@ class _FullVersions(Versions):
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         own = dict(self.backbone.named_parameters())
-        _check_state(state, {name: value.detach() for name, value in own.items()})
+        check_state(state, {name: value.detach() for name, value in own.items()})
         with torch.no_grad():
             for name, value in state.items():
                 own[name].copy_(value)
@@ -250,7 +250,7 @@ class _LoRAVersions(Versions):
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         own = self._current()
-        _check_state(state, {name: value.detach() for name, value in own.items()})
+        check_state(state, {name: value.detach() for name, value in own.items()})
         with torch.no_grad():
             for name, value in state.items():
                 own[name].copy_(value)

@@ -18,14 +18,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from seiko.diffusion import Conditioning, Noise, PerSample, Policy, Trajectory, Transition, step_kls
 
-__all__ = ["Anchor", "NotMemorylessWarning", "Problem", "StepReport", "Update", "UpdateState"]
+__all__ = ["Anchor", "Annealed", "NotMemorylessWarning", "Problem", "StepReport", "Update", "UpdateState"]
 
 T = TypeVar("T", bound=Transition)
 
@@ -108,6 +108,15 @@ class UpdateState:
     """What an update carries from step to step: the optimiser."""
 
     optimiser: torch.optim.Optimizer
+
+
+@runtime_checkable
+class Annealed(Protocol):
+    """The state of an update whose learning rate falls over a round."""
+
+    def anneal(self, done: float) -> None:
+        """Set the rate for a share of the round's steps done, from 0 to 1."""
+        ...
 
 
 class Update(Protocol[T]):

@@ -9,7 +9,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from seiko.diffusion import Conditioning, Noise, PerSample, Policy, Transition
-from seiko.updates.base import Anchor, Problem, StepReport, Update
+from seiko.updates.base import Anchor, Annealed, Problem, StepReport, Update
 from seiko.updates.strength import Strength
 
 __all__ = ["Improvement", "improve"]
@@ -74,6 +74,8 @@ def improve(
     device = next(iter(policy.parameters())).device
     history = []
     for step in range(steps):
+        if isinstance(state, Annealed):
+            state.anneal(step / steps)
         anchors = (Anchor(pretrained, alpha), *((Anchor(previous, beta),) if beta else ()))
         problem = Problem(objective, anchors)
         noise = Noise.seeded(seed, samples, device).fold_in(step)
