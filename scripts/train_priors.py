@@ -26,7 +26,9 @@ def tfbind8() -> tuple[torch.Tensor, Alphabet, Pretraining, str]:
     table = TFBind8().table
     index = np.flatnonzero(table <= np.median(table))
     tokens = np.stack([(index >> (2 * (7 - j))) & 3 for j in range(8)], axis=-1)
-    training = Pretraining(architecture=Architecture(width=64, layers=2), steps=3000, batch=512, seed=0)
+    training = Pretraining(
+        architecture=Architecture(width=64, layers=2), steps=800, batch=512, learning_rate=1e-3, seed=0
+    )
     return torch.from_numpy(tokens), Alphabet.dna(), training, "TF Bind 8 SIX6_REF_R1, y <= median"
 
 

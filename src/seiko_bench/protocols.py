@@ -45,8 +45,8 @@ class Protocol:
 
 def _tfbind8(**options: Any) -> Method:
     def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
-        small: dict[str, Any] = {"budget": 60, "rounds": 2, "steps": 4, "final_steps": 4, "pool": 200} if quick else {}
-        return run_and_judge(tfbind8(seed=seed, **options, **small), folder)
+        small = {"budget": 60, "rounds": 2, "steps": 2, "final_steps": 2, "samples": 64, "pool": 200} if quick else {}
+        return run_and_judge(tfbind8(**{"seed": seed, **options, **small}), folder)
 
     return method
 
@@ -119,12 +119,25 @@ def _seen_transitions(oracle: Ehrlich, sequences: int = 2000) -> Screen:
     return screen
 
 
+PAPER: dict[str, Any] = {
+    "selection": "everything",
+    "update": "backprop",
+    "tune": "full",
+    "reward": "ensemble",
+    "acquisition": "bootstrap",
+    "final_acquisition": None,
+    "steps": 40,
+    "final_steps": 160,
+    "samples": 128,
+}
+"""The paper's loop: its options of the recipe `tfbind8`."""
+
 PROTOCOLS: Mapping[str, Protocol] = {
     "tfbind8": Protocol(
         "TF Bind 8 (SIX6): 500 labels in 5 rounds",
         {
             "seiko": _tfbind8(),
-            "paper": _tfbind8(selection="everything", update="backprop", reward="ensemble", acquisition="bootstrap"),
+            "paper": _tfbind8(**PAPER),
             "uniform": _uniform,
         },
         ("model_mean", "kl", "diversity", "best", "top10", "top100", "duplicates", "seconds"),

@@ -3,7 +3,7 @@
     fixed-UPDATE             A = r, the same seconds for all: how near to the optimum does the update come?
     rounds-REWARD-UPDATE     5 rounds x 100 labels, fixed alpha and beta: closed form, regret, bound, coverage by round
     rounds-default           the recipe as it is, its own KL budget included; the bound is not promised for that
-    ablation-NAME            rounds-windows-ppo with one thing wrong or left out
+    ablation-NAME            rounds-windows-memory with one thing wrong or left out
     closed-NAME              the rounds of a reward model or an ablation with the exact p^(i) in the student's place
 
 alpha is that of the optimum 4 nats from the prior, beta is BETA * alpha. Entries are added to the tables below.
@@ -55,7 +55,7 @@ class Variant:
 
     def recipe(self, ground: Ground, seed: int, quick: bool) -> Recipe:
         """Return the recipe on a ground."""
-        found = tfbind8(seed=seed, **self.options, **(QUICK if quick else {}))
+        found = tfbind8(**{"seed": seed, **self.options, **(QUICK if quick else {})})
         reward_model, strength = found.reward_model, found.strength
         if self.covariance:
             if not isinstance(reward_model, LastLayer):
@@ -72,25 +72,33 @@ class Variant:
 QUICK: dict[str, Any] = {"budget": 20, "rounds": 2, "steps": 2, "final_steps": 2, "samples": 8, "pool": 60}
 
 FIXED: Mapping[str, tuple[Runner, Mapping[str, Any]]] = {
-    "ppo": (trained, {"update": "ppo"}),
-    "distill": (trained, {"update": "distill"}),
-    "backprop": (trained, {"update": "backprop"}),
-    "guidance": (steered(Guidance()), {}),
-    "smc": (steered(SMC()), {}),
+    "memory": (trained, {"update": "memory"}),
+    "memory-full": (trained, {"update": "memory", "tune": "full"}),
+    "ppo": (trained, {"update": "ppo", "samples": 256}),
+    "ppo-full": (trained, {"update": "ppo", "samples": 128, "tune": "full"}),
+    "distill": (trained, {"update": "distill", "samples": 256}),
+    "backprop": (trained, {"update": "backprop", "samples": 128, "tune": "full"}),
+    "guidance": (steered(Guidance(completions=256)), {}),
+    "smc": (steered(SMC(particles=256, moves=3)), {}),
 }
 """Updates on the fixed objective: who runs them, and the recipe's options that choose them."""
 
+PLAIN: Mapping[str, Any] = {"final_acquisition": None}
 UPDATES: Mapping[str, Mapping[str, Any]] = {
-    "ppo": {"update": "ppo"},
-    "distill": {"update": "distill"},
-    "backprop": {"update": "backprop"},
+    "memory": {"update": "memory", **PLAIN},
+    "ppo": {"update": "ppo", "steps": 40, "final_steps": 160, "samples": 256, **PLAIN},
+    "distill": {"update": "distill", "steps": 40, "final_steps": 160, "samples": 256, **PLAIN},
+    "backprop": {"update": "backprop", "tune": "full", "steps": 40, "final_steps": 160, "samples": 128, **PLAIN},
 }
+"""How the model moves in rounds, by the same objective in the last round as in all others."""
+
 REWARDS: Mapping[str, Mapping[str, Any]] = {
     "windows": {"reward": "windows"},
+    "gp": {"reward": "gp"},
     "ensemble": {"reward": "ensemble"},
     "mlp": {"reward": "mlp"},
 }
-BASE: Mapping[str, Any] = {"reward": "windows", "update": "ppo"}
+BASE: Mapping[str, Any] = {"reward": "windows", **UPDATES["memory"]}
 ABLATIONS: Mapping[str, Variant] = {
     "greedy": Variant(options={**BASE, "acquisition": "greedy"}),
     "no-pretrained": Variant(options=BASE, alpha=0.0),
@@ -99,7 +107,7 @@ ABLATIONS: Mapping[str, Variant] = {
     "iid": Variant(options={**BASE, "selection": "everything"}),
     "nominal": Variant(options={**BASE, "c": 1.96}),
 }
-"""Of rounds-windows-ppo; `nominal` is not wrong but wider: g_hat is the half-width of the 95 % interval."""
+"""Of rounds-windows-memory; `nominal` is not wrong but wider: g_hat is the half-width of the 95 % interval."""
 
 
 def theory(seconds: float) -> Protocol:
@@ -113,7 +121,7 @@ def theory(seconds: float) -> Protocol:
     methods["rounds-default"] = _rounds(Variant(own_strength=True))
     for name, variant in ABLATIONS.items():
         methods[f"ablation-{name}"] = _rounds(variant)
-    for name, variant in {reward: Variant(options=options) for reward, options in REWARDS.items()}.items():
+    for name, variant in {reward: Variant(options={**options, **PLAIN}) for reward, options in REWARDS.items()}.items():
         methods[f"closed-{name}"] = _closed(variant)
     for name, variant in ABLATIONS.items():
         methods[f"closed-{name}"] = _closed(variant)

@@ -58,7 +58,8 @@ Runner: TypeAlias = Callable[[Ground, Recipe, float], Sequence[Checkpoint]]
 
 def trained(ground: Ground, recipe: Recipe, seconds: float) -> list[Checkpoint]:
     """Run the recipe's update as a round does, for about as many steps as the seconds allow."""
-    model = ground.source.load()
+    model = recipe.model.load()
+    assert isinstance(model, MaskedLM)
     start, clock = time.process_time(), _Clock(model, seconds)
     times: list[float] = [start]
     _improve(ground, recipe, model, WARM_UP, lambda step: times.append(time.process_time()))
@@ -97,7 +98,8 @@ def steered(steering: Steering) -> Runner:
 
 
 def _improve(ground: Ground, recipe: Recipe, model: MaskedLM, steps: int, tick: Callable[[int], None]) -> None:
-    assert recipe.update is not None
+    if recipe.update is None or isinstance(recipe.update, Steering):
+        raise TypeError(f"{recipe.update!r} trains nothing: steered() judges it")
 
     def follow(step: int, seen: StepReport, alpha: float) -> None:
         tick(step)

@@ -147,7 +147,7 @@ def small(folder: Path) -> Ground:
 
 def _pretrained_law(model: MaskedLM, folder: Path) -> Float[Tensor, "n"]:
     weights = hashlib.sha256()
-    for _, tensor in sorted(model.versions.state_dict().items()):
+    for _, tensor in sorted(model.versions.merged().state_dict().items()):
         weights.update(tensor.cpu().contiguous().numpy().tobytes())
     path = folder / f"prior-{weights.hexdigest()[:16]}.npy"
     if not path.exists():

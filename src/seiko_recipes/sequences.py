@@ -8,20 +8,48 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy
+from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy, Thompson
 from seiko.campaign import Diverse, Everything, Fresh, Recipe, Remask, Selection, TopAcquisition
-from seiko.models import Alphabet, FullFineTuning, LoRA, MaskedLMSource
+from seiko.models import Alphabet, FullFineTuning, LoRA, MaskedLMSource, SideNetwork, Tuning
 from seiko.oracles import Ehrlich, TFBind8
-from seiko.rewards import CNN, MLP, Ensemble, LastLayer, OneHot, ReverseComplement, RewardModel, SpacedPairs, Windows
-from seiko.updates import PPO, DirectBackprop, Distill, FixedStrength, KLBudget, Strength, Update
+from seiko.rewards import (
+    CNN,
+    MLP,
+    Embedding,
+    Ensemble,
+    GaussianProcess,
+    LastLayer,
+    Linear,
+    OneHot,
+    ReverseComplement,
+    RewardModel,
+    SpacedPairs,
+    Spectrum,
+    Sum,
+    Windows,
+)
+from seiko.updates import (
+    PPO,
+    SMC,
+    DirectBackprop,
+    Distill,
+    FixedStrength,
+    Guidance,
+    KLBudget,
+    MemoryDistill,
+    Steering,
+    Strength,
+    Update,
+)
 
 __all__ = ["dna", "ehrlich", "tfbind8"]
 
-UpdateName = Literal["ppo", "distill", "backprop", "none"]
+UpdateName = Literal["memory", "ppo", "distill", "backprop", "guidance", "smc", "none"]
+TuningName = Literal["side", "full", "lora"]
 SelectionName = Literal["top", "diverse", "everything"]
-AcquisitionName = Literal["ucb", "bootstrap", "greedy"]
-MemberlessAcquisitionName = Literal["ucb", "greedy"]  # where the reward model is no ensemble
-RewardName = Literal["windows", "ensemble", "mlp"]
+AcquisitionName = Literal["ucb", "bootstrap", "thompson", "greedy"]
+MemberlessAcquisitionName = Literal["ucb", "thompson", "greedy"]  # where the reward model is no ensemble
+RewardName = Literal["windows", "gp", "ensemble", "mlp"]
 
 
 def tfbind8(
@@ -29,17 +57,19 @@ def tfbind8(
     budget: int = 500,
     rounds: int = 5,
     seed: int = 0,
-    update: UpdateName = "ppo",
+    update: UpdateName = "memory",
+    tune: TuningName = "side",
     selection: SelectionName = "top",
     acquisition: AcquisitionName = "ucb",
+    final_acquisition: AcquisitionName | None = "greedy",
     reward: RewardName = "windows",
     c: float = 1.0,
     kl_budget: float | None = 4.9,
     alpha: float = 0.1,
     beta: float = 0.02,
-    steps: int = 40,
-    final_steps: int = 160,
-    samples: int = 128,
+    steps: int = 12,
+    final_steps: int = 40,
+    samples: int = 1024,
     pool: int = 3000,
     remask: float = 0.5,
     mask_rate: float = 0.3,
@@ -53,11 +83,15 @@ def tfbind8(
         budget: Labels in all.
         rounds: Batches that they are bought in.
         seed: Seeds everything.
-        update: How the model moves; "none" leaves it as it is.
+        update: How the model moves; "guidance" and "smc" steer the pretrained model and train nothing, "none" leaves it
+            as it is.
+        tune: What moves: a network beside the pretrained one, all of its weights, or adapters in it.
         selection: How a batch is chosen; "everything" labels each i.i.d. draw, as the paper does.
         acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble" or "mlp".
-        reward: "windows": Gaussian process on letter windows of both strands; "ensemble": of networks with shared
-            windows; "mlp": of plain networks.
+        final_acquisition: What the last update goes by, after which no label follows; none for the same as before.
+        reward: "windows": last layer on landmarks of letter windows of both strands; "gp": Gaussian process on the same
+            windows and on what the prior itself makes of a sequence; "ensemble": of networks with shared windows;
+            "mlp": of plain networks.
         c: Standard deviations of optimism in "ucb".
         kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
         alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
@@ -78,12 +112,13 @@ def tfbind8(
     paper = selection == "everything"
     return Recipe(
         name="tfbind8",
-        model=MaskedLMSource(name=prior),
+        model=MaskedLMSource(name=prior, tuning=_tuning(tune)),
         oracle=TFBind8(noise=noise, seed=seed),
-        reward_model=_dna_reward(reward, symmetry),
+        reward_model=_dna_reward(reward, symmetry, prior),
         acquisition=_acquisition(acquisition, c),
+        final_acquisition=None if final_acquisition is None else _acquisition(final_acquisition, c),
         update=_update(update),
-        strength=_strength(kl_budget, alpha, beta),
+        strength=_strength(kl_budget, alpha, beta, rate=0.25 if update == "memory" else 0.05),
         steps=steps,
         final_steps=final_steps,
         samples=samples,
@@ -222,10 +257,13 @@ def dna(
     )
 
 
-def _dna_reward(name: RewardName, symmetry: ReverseComplement) -> RewardModel:
+def _dna_reward(name: RewardName, symmetry: ReverseComplement, prior: str) -> RewardModel:
     match name:
         case "windows":
-            return LastLayer(features=Windows(vocabulary=4), symmetry=symmetry)
+            return LastLayer(features=Windows(vocabulary=4), symmetry=symmetry, rescale="coverage")
+        case "gp":
+            kernels = (Spectrum(vocabulary=4), Linear(feature=Embedding(model=prior)))
+            return GaussianProcess(kernel=Sum(kernels=kernels), symmetry=symmetry, rescale="coverage")
         case "ensemble":
             return Ensemble(network=CNN(vocabulary=4, width=6), symmetry=symmetry)
         case "mlp":
@@ -238,12 +276,30 @@ def _acquisition(name: AcquisitionName, c: float) -> Acquisition:
             return UCB(c=c)
         case "bootstrap":
             return BootstrapMax()
+        case "thompson":
+            return Thompson()
         case "greedy":
             return Greedy()
 
 
-def _update(name: UpdateName) -> Update[Any] | None:
+def _tuning(name: TuningName) -> Tuning:
     match name:
+        case "side":
+            return SideNetwork()
+        case "full":
+            return FullFineTuning()
+        case "lora":
+            return LoRA()
+
+
+def _update(name: UpdateName) -> Update[Any] | Steering | None:
+    match name:
+        case "memory":
+            return MemoryDistill()
+        case "guidance":
+            return Guidance()
+        case "smc":
+            return SMC(particles=256, moves=3)
         case "ppo":
             return PPO(epochs=4, share=0.25)
         case "distill":
@@ -264,8 +320,10 @@ def _selection(name: SelectionName) -> Selection:
             return Everything(paper=True)
 
 
-def _strength(kl_budget: float | None, alpha: float, beta: float) -> Strength:
-    return FixedStrength(alpha=alpha, beta=beta) if kl_budget is None else KLBudget(nats=kl_budget, beta=beta)
+def _strength(kl_budget: float | None, alpha: float, beta: float, rate: float = 0.05) -> Strength:
+    if kl_budget is None:
+        return FixedStrength(alpha=alpha, beta=beta)
+    return KLBudget(nats=kl_budget, beta=beta, rate=rate)
 
 
 def _candidates(remask: float, mask_rate: float) -> tuple[Fresh | Remask, ...]:

@@ -180,9 +180,10 @@ class MaskedLM:
         Side networks go into files of their own, `side-0.safetensors` and so on, which `MaskedLMSource` reads back;
         other programs see the backbone without them.
         """
-        backbone, sides = self.versions.merged(), []
+        backbone, sides = self.versions.merged(), list[Side]()
         while isinstance(backbone, SideBackbone):
-            backbone, sides = backbone.backbone, [backbone.side, *sides]
+            sides.insert(0, backbone.side)
+            backbone = backbone.backbone
         assert isinstance(backbone, TokenBackbone)
         written = save_language_model(
             backbone.language_model, backbone.ids, self.alphabet, self.length, folder, sides=[s.sizes for s in sides]

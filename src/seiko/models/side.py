@@ -2,11 +2,11 @@
 
     logits(x_t) = backbone(x_t) + side(x_t),        side = MLP on the flattened one-hot state, 0 at the start
 
-The backbone is frozen, so no gradient passes through it, and what it says of a state never changes: where the states are
-few enough, (V + 1)^L <= 2^20, each is asked once. On 8-mers a step of training is then about five times cheaper than
-one through the backbone, and the side network, which knows every position by itself, fits a tilted law better for the
-same seconds (`docs/log.md`). For long sequences, where what is learnt at one position must serve at others, choose
-`LoRA` or `FullFineTuning`.
+The backbone is frozen: no gradient passes through it, and what it says of a state never changes. Where the states are
+few enough, (V + 1)^L <= 2^20, each is asked once. On 8-mers a training step is then several times cheaper than one
+through the backbone, and the side network, which knows each position by itself, fits a tilted law better in the same
+time (`docs/log.md`). For long sequences, where what is learnt at one position must serve at others, choose `LoRA` or
+`FullFineTuning`.
 
 References:
     Zhang, Sax, Zamir, Guibas, Malik, "Side-Tuning: A Baseline for Network Adaptation via Additive Side Networks",
@@ -61,7 +61,7 @@ class Side(nn.Module):
     def forward(self, x_t: Tensor) -> Float[Tensor, "b l v"]:
         """Return `[b, L, V]` from letters `[b, L]` or their one-hot relaxation `[b, L, V + 1]`."""
         if not x_t.is_floating_point():
-            x_t = torch.nn.functional.one_hot(x_t, self.letters + 1).to(self.stack[0].weight.dtype)
+            x_t = torch.nn.functional.one_hot(x_t, self.letters + 1).to(next(self.parameters()).dtype)
         return torch.unflatten(self.stack(x_t.flatten(1)), 1, (self.length, self.letters))
 
 
@@ -72,6 +72,9 @@ class SideBackbone(nn.Module):
         backbone: Takes states, returns `[b, L, V]` logits.
         side: Added to them.
     """
+
+    backbone: nn.Module
+    side: Side
 
     def __init__(self, backbone: nn.Module, side: Side) -> None:
         super().__init__()
@@ -121,7 +124,8 @@ class SideNetwork:
             )
         with torch.random.fork_rng():
             torch.manual_seed(0)  # a process that resumes a campaign must start from the same weights
-            side = Side(*shape, self.width, self.layers)
+            length, letters = shape
+            side = Side(length, letters, self.width, self.layers)
         return _SideVersions(backbone, side.to(next(backbone.parameters()).device))
 
 

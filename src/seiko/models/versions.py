@@ -78,6 +78,7 @@ class Versions(ABC):
 
 
 def check_state(state: dict[str, Tensor], own: dict[str, Tensor]) -> None:
+    """Raise a ValueError, naming a weight, unless saved weights have the names and shapes of one's own."""
     if unknown := sorted(set(state) ^ set(own)):
         raise ValueError(f"saved weights do not fit this backbone: {unknown[0]!r} is missing on one side")
     for name, value in state.items():

@@ -10,6 +10,7 @@ from seiko.updates.base import Anchor, NotMemorylessWarning, Problem, StepReport
 from seiko.updates.distill import Distill
 from seiko.updates.guidance import Guidance, GuidedPolicy
 from seiko.updates.improve import Improvement, improve
+from seiko.updates.memory import MemoryDistill
 from seiko.updates.ppo import PPO
 from seiko.updates.smc import SMC
 from seiko.updates.sqdf import SQDF
@@ -32,6 +33,7 @@ __all__ = [
     "Improvement",
     "KLBudget",
     "LearnedStart",
+    "MemoryDistill",
     "NotMemorylessWarning",
     "Problem",
     "Steered",

@@ -81,12 +81,12 @@ class MemoryDistill:
         ValueError: If a number is out of range; it is named.
     """
 
-    learning_rate: float = 3e-3
-    epochs: int = 8
-    batch: int = 512
+    learning_rate: float = 5e-3
+    epochs: int = 40
+    batch: int = 256
     effective: float = 128.0
     most: int = 8192
-    explore: int = 2
+    explore: int = 4
     orders: int = 4
     max_grad_norm: float = 1.0
 
@@ -175,6 +175,9 @@ class MemoryDistill:
         noise: Noise,
     ) -> None:
         """Add the designs that are new, with their likelihoods."""
+        if len(state.x) == 0:
+            state.x, state.objective = x_0[:0], objective[:0]
+            state.likelihoods = objective.new_zeros(len(problem.anchors), 0)
         new = _new_rows(state.x, x_0)
         if len(new) == 0:
             return
@@ -185,10 +188,9 @@ class MemoryDistill:
                 for part, keys in zip(torch.split(x_0[new], _BLOCK), torch.split(new, _BLOCK), strict=True)
             ]
             likelihoods.append(torch.cat(rows))
-        columns = torch.stack(likelihoods)
-        state.x = torch.cat([state.x, x_0[new]]) if len(state.x) else x_0[new]
+        state.x = torch.cat([state.x, x_0[new]])
         state.objective = torch.cat([state.objective, objective[new]])
-        state.likelihoods = torch.cat([state.likelihoods, columns], 1) if state.likelihoods.numel() else columns
+        state.likelihoods = torch.cat([state.likelihoods, torch.stack(likelihoods)], 1)
 
     def _target(
         self, state: MemoryState, problem: Problem[MaskedTransition]
@@ -211,14 +213,14 @@ class MemoryDistill:
         """Return the path's cross-entropy, nats, from the memory's conditionals to the denoiser's, at random steps."""
         u = noise.uniform((2,))
         drawn = _weighted(x, weight, u[:, 0])
-        k = 1 + (u[:, 1] * policy.num_steps).long().clamp(max=policy.num_steps - 1)
+        k, importance = _late_steps(policy.num_steps, u[:, 1])
         masked = _masked_at(policy.num_steps, x.shape[1], x.device)[k]
         rank = noise.fold_in(1).uniform((x.shape[1],)).argsort(-1).argsort(-1)
         hidden = rank < masked[:, None]
         shape = policy.prior(noise[:1])
         law = policy.transition(torch.where(hidden, shape, drawn), k, conditioning)
         targets = conditionals(x, weight, drawn, hidden, law.logits.shape[-1])
-        return policy.num_steps * law.cross_entropy(targets).mean()
+        return (importance * law.cross_entropy(targets)).mean()
 
 
 def conditionals(
@@ -268,7 +270,7 @@ def _weighted(x: Int64[Tensor, "m l"], weight: Float[Tensor, "m"], u: Float[Tens
 
 def _new_rows(known: Int64[Tensor, "n l"], x: Int64[Tensor, "b l"]) -> Int64[Tensor, "u"]:
     """Return the indices of the rows of x that are not known yet, the first of equal ones, ascending."""
-    rows = torch.cat([known, x]) if len(known) else x
+    rows = torch.cat([known, x])
     letters = int(rows.max()) + 1
     if letters ** rows.shape[1] < 2**63:  # a row is a number, which is much quicker to compare
         powers = torch.tensor([letters**j for j in range(rows.shape[1])], device=x.device)
@@ -278,6 +280,17 @@ def _new_rows(known: Int64[Tensor, "n l"], x: Int64[Tensor, "b l"]) -> Int64[Ten
     first = torch.full((int(index.max()) + 1,), len(rows), device=x.device)
     first = first.scatter_reduce(0, index, torch.arange(len(rows), device=x.device), "amin").sort().values
     return first[first >= len(known)] - len(known)
+
+
+def _late_steps(num_steps: int, u: Float[Tensor, "b"]) -> tuple[Int64[Tensor, "b"], Float[Tensor, "b"]]:
+    """Return steps k drawn with probability proportional to 1/k, and one over it.
+
+    The last steps, with little left to reveal, have by far the most states and are learnt last.
+    """
+    probability = 1 / torch.arange(1, num_steps + 1, device=u.device)
+    probability = probability / probability.sum()
+    k = torch.searchsorted(probability.cumsum(0), u.contiguous()).clamp(max=num_steps - 1)
+    return k + 1, 1 / probability[k]
 
 
 def _masked_at(num_steps: int, length: int, device: torch.device) -> Int64[Tensor, "k"]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from torch import Tensor
 
@@ -56,6 +56,7 @@ class Steered:
         return float(self.objective.mean())
 
 
+@runtime_checkable
 class Steering(Protocol):
     """Frozen configuration of a way to draw from a problem's optimum."""
 
