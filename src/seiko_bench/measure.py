@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from seiko.campaign import Campaign, Recipe, run
-from seiko.diffusion import Noise, path_kl, rollout
-from seiko.models import ModelPolicy
+from seiko.diffusion import Noise
 
 __all__ = ["judge", "run_and_judge"]
 
@@ -35,7 +34,7 @@ def judge(campaign: Campaign, fresh: int = FRESH) -> dict[str, Any]:
     Returns:
         model_mean: Mean true reward of fresh samples of the last model, infeasible ones left out.
         model_feasible: Share of them that the oracle can label.
-        kl: Path KL of the last model from the pretrained one, nats, over the same samples.
+        kl: Path KL of the last model (or an estimate of the steered law's) from the pretrained one, nats.
         diversity: Mean pairwise distance of the samples, in the domain's unit.
         distinct: Share of distinct designs among the samples.
         best, top10, top100: Of the labelled designs, distinct ones only.
@@ -47,17 +46,17 @@ def judge(campaign: Campaign, fresh: int = FRESH) -> dict[str, Any]:
     if oracle is None:
         raise ValueError("only a recipe with an oracle can be judged")
     state, model = campaign.state, campaign.model
-    trajectory = rollout(ModelPolicy(model), None, Noise.seeded(10_000 + campaign.recipe.seed, fresh))
-    designs = model.export(trajectory.x_0)
+    seen = campaign.sampler.look(Noise.seeded(10_000 + campaign.recipe.seed, fresh))
+    designs = model.export(seen.x_0)
     values = np.array([label.value for label in oracle(designs) if label.value is not None])
-    distances = model.distance(trajectory.x_0, trajectory.x_0)
+    distances = model.distance(seen.x_0, seen.x_0)
     bought = [query.design.key for query in state.queries.values()]
     found = {query.design.key: float(label.value or 0.0) for query, label in state.values()}  # `values` have a number
     labelled = sorted(found.values(), reverse=True)
     return {
         "model_mean": float(values.mean()) if len(values) else None,
         "model_feasible": len(values) / fresh,
-        "kl": float(path_kl(trajectory, ModelPolicy(model, "pretrained")).mean()),
+        "kl": seen.kl_pretrained,
         "diversity": float(distances.sum() / (fresh * (fresh - 1))),
         "distinct": len({design.key for design in designs}) / fresh,
         "best": labelled[0] if labelled else None,

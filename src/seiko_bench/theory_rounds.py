@@ -63,18 +63,15 @@ def rounds(ground: Ground, recipe: Recipe, folder: Path) -> dict[str, Any]:
 
 
 def _judge_last(ground: Ground, campaign: Campaign, folder: Path) -> dict[str, Any]:
-    recipe, report, belief = campaign.recipe, campaign.state.reports[-1], campaign.belief()
-    if belief is None or report.alpha is None or report.beta is None:
+    report, belief, objective = campaign.state.reports[-1], campaign.belief(), campaign.objective()
+    if belief is None or objective is None or report.alpha is None or report.beta is None:
         raise ValueError(f"round {report.round} has no feasible label: nothing was fitted, and no update made")
-    acquisition = recipe.acquisition
-    if report.round == recipe.rounds:
-        acquisition = recipe.final_acquisition or acquisition
     current = law(ModelPolicy(campaign.model))
     write_law(folder / f"law-{report.round}.npy", current)
     row = judge_round(
         ground,
         belief,
-        acquisition(belief, campaign._generator(report.round)),  # an acquisition that draws must draw the same again
+        objective,
         alpha=report.alpha * belief.scale,
         beta=report.beta * belief.scale,
         previous=read_law(folder / f"law-{report.round - 1}.npy") if report.round > 1 else ground.pretrained,

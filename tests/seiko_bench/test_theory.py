@@ -277,7 +277,8 @@ def test_the_command_writes_results_figures_and_a_page(tmp_path: Path, monkeypat
     monkeypatch.setattr(cli, "ProcessPoolExecutor", ThreadPoolExecutor)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    arguments = ["theory", "--quick", "--seeds", "1", "--methods", "fixed-smc,rounds-windows-ppo,closed-windows,closed-greedy",
+    methods = "fixed-smc,rounds-windows-ppo,closed-windows,closed-greedy"
+    arguments = ["theory", "--quick", "--seeds", "1", "--methods", methods,
                  "--seconds", "60", "--out", "results", "--figures", "docs"]  # fmt: skip
     result = CliRunner().invoke(cli.app, arguments)
     assert result.exit_code == 0, result.output

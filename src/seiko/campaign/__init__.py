@@ -1,7 +1,14 @@
-"""The loop and its memory: a ledger of events, a state folded from it, and the verbs ask, tell and advance."""
+"""The loop and its memory: a ledger of events, a state folded from it, and the verbs ask, tell and advance.
 
-from seiko.campaign.campaign import Campaign, LabelLike
-from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
+The names are looked up where they are used: ledger and state need no torch, and who only asks where a run stands does
+not wait for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from seiko.campaign.errors import (
     BudgetSpent,
     CampaignError,
@@ -13,11 +20,16 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
-from seiko.campaign.loop import run
-from seiko.campaign.recipe import Recipe
-from seiko.campaign.round import Progress
-from seiko.campaign.selection import Diverse, Everything, Pool, Selection, TopAcquisition
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
+
+if TYPE_CHECKING:
+    from seiko.campaign.campaign import Campaign, LabelLike
+    from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
+    from seiko.campaign.loop import run
+    from seiko.campaign.recipe import Recipe
+    from seiko.campaign.round import Progress
+    from seiko.campaign.sampler import Look, Sampler
+    from seiko.campaign.selection import Diverse, Everything, Pool, Selection, TopAcquisition
 
 __all__ = [
     "BudgetSpent",
@@ -35,6 +47,7 @@ __all__ = [
     "LedgerCorrupted",
     "LedgerError",
     "LedgerReadOnly",
+    "Look",
     "NoRun",
     "NothingAsked",
     "PendingLabels",
@@ -47,8 +60,31 @@ __all__ = [
     "Remask",
     "RoundReport",
     "RunState",
+    "Sampler",
     "Selection",
     "TopAcquisition",
     "UnknownQuery",
     "run",
 ]
+
+_NEED_TORCH = {
+    "campaign": ("Campaign", "LabelLike"),
+    "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
+    "loop": ("run",),
+    "recipe": ("Recipe",),
+    "round": ("Progress",),
+    "sampler": ("Look", "Sampler"),
+    "selection": ("Diverse", "Everything", "Pool", "Selection", "TopAcquisition"),
+}
+_PLACES = {name: place for place, names in _NEED_TORCH.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from seiko import config
-from seiko.campaign.candidates import Labelled
+from seiko.acquisition import Objective
 from seiko.campaign.errors import (
     BudgetSpent,
     LabelConflict,
@@ -33,21 +33,23 @@ from seiko.campaign.errors import (
     RecipeMismatch,
     UnknownQuery,
 )
+from seiko.campaign.history import History
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
 from seiko.campaign.proposal import identity, propose
 from seiko.campaign.recipe import Recipe
-from seiko.campaign.round import Progress, advance_model, calibration_report
+from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
+from seiko.campaign.sampler import Sampler, draw_many
+from seiko.campaign.seeds import Purpose
 from seiko.campaign.state import Query, RoundReport, RunState, fold
 from seiko.designs import Design
-from seiko.diffusion import Noise, Transition, rollout
-from seiko.models import DiffusionModel, ModelPolicy
+from seiko.diffusion import Transition
+from seiko.models import DiffusionModel
 from seiko.oracles import Label
-from seiko.rewards import Belief, calibration, predictive
+from seiko.rewards import Belief, predictive
 
 __all__ = ["Campaign", "LabelLike"]
 
 LabelLike: TypeAlias = Label | float | None
-_ASK, _FIT, _ACQUIRE, _UPDATE, _EVALUATE, _SAMPLE = range(1, 7)
 
 
 class Campaign:
@@ -60,8 +62,6 @@ class Campaign:
         self.ledger = ledger
         self._state = RunState()
         self._modules = modules
-        self._belief: tuple[int, Belief | None] = (0, None)  # (round after which it was fitted, belief)
-        self._live: tuple[int, str | None] = (0, None)  # (rounds, artifact) of the weights in the model
 
     @classmethod
     def open(cls, place: str | Path, recipe: Recipe | None = None, *, modules: tuple[str, ...] = ()) -> Campaign:
@@ -146,13 +146,29 @@ class Campaign:
 
     @property
     def model(self) -> DiffusionModel[Transition]:
-        """The diffusion model, with the weights of the last finished round as its current version."""
+        """The diffusion model, with the weights of the last finished round as its current version.
+
+        A steered round moves no weights: what it draws is the sampler's to say.
+        """
         self._load(len(self.state.reports))
-        return self._model
+        return self._history.model
+
+    @property
+    def sampler(self) -> Sampler:
+        """What draws designs by the law of the last finished round, moved or steered; good until the next round is."""
+        return self._history.sampler(len(self.state.reports))
+
+    def belief(self) -> Belief | None:
+        """Return the reward model as it was fitted at the last finished round; None before, or without labels."""
+        return self._history.belief(len(self.state.reports))
+
+    def objective(self) -> Objective | None:
+        """Return what the last finished round aimed at, oracle's units; None before, or without labels."""
+        return self._history.objective(len(self.state.reports))
 
     @cached_property
-    def _model(self) -> DiffusionModel[Transition]:
-        return self.recipe.model.load()
+    def _history(self) -> History:
+        return History(self.recipe, self.ledger.artifacts, self._state)
 
     # ---------------------------------------------------------- the verbs
 
@@ -272,9 +288,8 @@ class Campaign:
             try:
                 self._append("advanced", {"report": asdict(report), "weights": artifact, "fitted_to": seq})
             except LedgerConflict:
-                self._live = (-1, None)  # the model was moved for a round that another process may have finished
-                continue
-            self._belief, self._live = (report.round, belief), (report.round, artifact)
+                continue  # the model was moved for a round that another process may have finished: it is loaded again
+            self._history.finished(report.round, belief, artifact)
             return report
 
     def sample(self, n: int, *, seed: int = 0, round: int | None = None) -> list[Design]:
@@ -288,7 +303,7 @@ class Campaign:
         Raises:
             ValueError: If that round is not finished.
         """
-        return self._model.export(self.sample_states(n, seed=seed, round=round))
+        return self._history.model.export(self.sample_states(n, seed=seed, round=round))
 
     def sample_states(self, n: int, *, seed: int = 0, round: int | None = None) -> Tensor:
         """Draw like `sample`, and return states."""
@@ -298,20 +313,10 @@ class Campaign:
         round = finished if round is None else round
         if not 0 <= round <= finished:
             raise ValueError(f"round must be one of 0 (pretrained) to {finished} (the last finished), got {round}")
-        self._load(round)
-        policy: ModelPolicy[Transition] = ModelPolicy(self._model)
-        noise = Noise.seeded(self._seed(_SAMPLE, 0) + seed, n)
         try:
-            return torch.cat([rollout(policy, None, noise[i : i + 1000]).x_0 for i in range(0, n, 1000)])
+            return draw_many(self._history.sampler(round), self._history.seed(0, Purpose.SAMPLE) + seed, n)
         finally:
             self._load(finished)
-
-    def belief(self) -> Belief | None:
-        """Return the reward model as it was fitted at the last finished round; None before, or without labels."""
-        finished = len(self.state.reports)
-        if self._belief[0] != finished:
-            self._belief = (finished, self._fit(self._state, finished, self._state.fitted_to) if finished else None)
-        return self._belief[1]
 
     # -------------------------------------------------------- the insides
 
@@ -323,55 +328,23 @@ class Campaign:
         self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)
         self._refresh()
 
-    def _seed(self, purpose: int, round: int) -> int:
-        return (self.recipe.seed * 1_000 + round) * 10 + purpose
-
-    def _labelled(self, state: RunState, up_to: int | None = None) -> tuple[Labelled, Tensor | None]:
-        """Return labelled states and values, and the labels' noise (NaN where unknown) if any is known."""
-        pairs = state.values(up_to)
-        x = self._model.ingest([query.design for query, _ in pairs])
-        y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
-        noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
-        return Labelled(x, y), torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
-
-    def _fit(self, state: RunState, round: int, up_to: int | None) -> Belief | None:
-        labelled, noise = self._labelled(state, up_to)
-        if len(labelled.y) == 0:
-            return None
-        return self.recipe.reward_model.fit(labelled.x, labelled.y, noise, self._seed(_FIT, round))
-
     def _load(self, round: int) -> None:
-        """Put the weights after a round into the model's current version."""
-        artifact = self._state.weights[round - 1] if round else None
-        if self._live == (round, artifact):
-            return
-        versions = self._model.versions
-        if versions is not None:
-            if artifact is None:
-                versions.reset()
-            else:
-                versions.load_state_dict(self.ledger.artifacts.get_tensors(artifact))
-        self._live = (round, artifact)
-
-    def _generator(self, round: int) -> torch.Generator:
-        return torch.Generator().manual_seed(self._seed(_ACQUIRE, round))
+        self._history.load(round)
 
     def _choose(self, state: RunState, count: int, already: int, progress: Progress) -> list[Query]:
-        recipe, finished = self.recipe, len(state.reports)
-        self._load(finished)
-        belief = self.belief()
-        objective = None if belief is None else recipe.acquisition(belief, self._generator(finished))
+        recipe, history, finished = self.recipe, self._history, len(state.reports)
         known = [query.design for query in state.queries.values()]
-        labelled, _ = self._labelled(state)
+        belief, model = history.belief(finished), history.model
         proposal = propose(
             recipe,
-            self._model,
-            labelled,
-            identity(self._model, self._model.ingest(known), recipe.same) if known else [],
-            objective,
+            model,
+            history.labelled()[0],
+            identity(model, model.ingest(known), recipe.same) if known else [],
+            history.objective(finished),
             count,
-            self._seed(_ASK, state.round) + 7919 * already,
+            history.seed(state.round, Purpose.ASK) + 7919 * already,
             lambda done, total: progress("ask", done, total, {}),
+            history.sampler(finished),
         )
         predicted: list[tuple[float | None, float | None]] = [(None, None)] * count
         if belief is not None:
@@ -394,56 +367,34 @@ class Campaign:
 
     def _move(self, state: RunState, progress: Progress) -> tuple[RoundReport, dict[str, Tensor] | None, Belief | None]:
         started = time.monotonic()
-        recipe, round = self.recipe, state.round
-        self._load(len(state.reports))
-        self._live = (-1, None)  # until the event is in the ledger the model is nobody's
-        if self._model.versions is not None:
-            self._model.versions.remember()
+        recipe, history, round = self.recipe, self._history, state.round
+        history.load(round - 1)
+        history.moving()  # until the event is in the ledger the model is nobody's
+        versions = history.model.versions
+        if versions is not None:
+            versions.remember()
         progress("fit", 0, 1, {})
-        belief = self._fit(state, round, None)
-        acquisition, steps = recipe.acquisition, recipe.steps
-        if round == recipe.rounds:
-            acquisition, steps = recipe.final_acquisition or acquisition, recipe.final_steps or steps
+        belief = history.fit(round)
+        steps = recipe.steps if round < recipe.rounds else recipe.final_steps or recipe.steps
         moved = advance_model(
             recipe,
-            self._model,
+            history.model,
             belief,
-            None if belief is None else acquisition(belief, self._generator(round)),
+            history.aim(round, belief),
             steps=steps,
             alpha=state.reports[-1].alpha if state.reports else None,
-            seeds=(self._seed(_UPDATE, round), self._seed(_EVALUATE, round)),
+            previous=history.tilt(round - 1),
+            seeds=(history.seed(round, Purpose.UPDATE), history.seed(round, Purpose.EVALUATE)),
             progress=progress,
         )
-        batch = [state.labels[query.id] for query in state.asked(round) if query.id in state.labels]
-        values = [label.value for label in batch if label.value is not None]
-        judged = [label for label in batch if label.status != "failed"]
-        every = [label.value for _, label in state.values() if label.value is not None]
         report = RoundReport(
             round=round,
-            labels_used=state.answered,
-            feasible=len(values) / len(judged) if judged else None,
-            batch_mean=sum(values) / len(values) if values else None,
-            best=max(every, default=None),
-            prequential=_prequential(state, round),
             held_out=None if belief is None else calibration_report(belief.report.held_out),
             seconds=time.monotonic() - started,
+            **label_fields(state, round),
             **moved,
         )
-        weights = self._model.versions.state_dict() if self._model.versions is not None else None
-        return report, weights, belief
-
-
-def _prequential(state: RunState, round: int) -> Any:
-    """Return how the predictions recorded with a round's queries met its labels; None without any."""
-    rows = [
-        (query.mean, query.std, label.value)
-        for query, label in state.values()
-        if query.round == round and query.mean is not None and query.std is not None
-    ]
-    if not rows:
-        return None
-    mean, std, value = torch.tensor(rows, dtype=torch.float64).T
-    return calibration_report(calibration(mean, std, value))
+        return report, None if versions is None else versions.state_dict(), belief
 
 
 def _query_row(query: Query) -> dict[str, Any]:

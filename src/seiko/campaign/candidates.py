@@ -4,7 +4,8 @@
     remask    take one of the best labelled designs, mask each position with probability `mask_rate` (at least one),
               let the current model refill: a draw from p_current(. | the kept positions)
 
-A source proposes states; it does not know what was labelled before nor which of them will be chosen.
+p_current is the law of the last finished round, moved or steered; a steered round refills by the same steering. A
+source proposes states; it does not know what was labelled before nor which of them will be chosen.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seiko.diffusion import MaskedDiffusion, Noise, State, Transition, rollout
-from seiko.models import DiffusionModel, ModelPolicy
+from seiko.campaign.sampler import Sampler
+from seiko.diffusion import MaskedDiffusion, Noise, State
 
 __all__ = ["CandidateSource", "Fresh", "Labelled", "Remask"]
 
@@ -48,8 +49,14 @@ class CandidateSource(Protocol):
         """Name recorded with each query."""
         ...
 
-    def propose(self, model: DiffusionModel[Transition], labelled: Labelled, noise: Noise) -> State | None:
-        """Return one state for each stream of noise; None if there is nothing to start from."""
+    def propose(self, sampler: Sampler, labelled: Labelled, noise: Noise) -> State | None:
+        """Return one state for each stream of noise; None if there is nothing to start from.
+
+        Args:
+            sampler: Draws from the current law.
+            labelled: What to start from.
+            noise: One stream a candidate.
+        """
         ...
 
 
@@ -76,9 +83,9 @@ class Fresh:
         """``"fresh"``."""
         return "fresh"
 
-    def propose(self, model: DiffusionModel[Transition], labelled: Labelled, noise: Noise) -> State:
+    def propose(self, sampler: Sampler, labelled: Labelled, noise: Noise) -> State:
         """Return one fresh draw for each stream."""
-        return rollout(ModelPolicy(model), None, noise).x_0
+        return sampler.draw(noise)
 
 
 _PARENT, _MASK, _FIRST = 11, 12, 13  # sub-streams: which design, which positions, the one that is always masked
@@ -116,13 +123,13 @@ class Remask:
         """``"remask"``."""
         return "remask"
 
-    def propose(self, model: DiffusionModel[Transition], labelled: Labelled, noise: Noise) -> State | None:
+    def propose(self, sampler: Sampler, labelled: Labelled, noise: Noise) -> State | None:
         """Return one refilled design for each stream; None before the first label.
 
         Raises:
             TypeError: If the model is not a masked diffusion model.
         """
-        process = model.process
+        process = sampler.model.process
         if not isinstance(process, MaskedDiffusion):
             raise TypeError(f"Remask needs a masked diffusion model, this one uses {type(process).__name__}")
         if len(labelled.y) == 0:
@@ -135,10 +142,4 @@ class Remask:
         masked = u[:, 1:] < low + (high - low) * u[:, :1]
         always = (noise.fold_in(_FIRST).uniform() * start.shape[1]).long().clamp(max=start.shape[1] - 1)
         masked[torch.arange(len(masked)), always] = True
-        x, policy = start.masked_fill(masked, process.mask_token), ModelPolicy(model)
-        for k in range(policy.num_steps, 0, -1):
-            if not bool((x == process.mask_token).any()):
-                break  # the steps that are left would only copy
-            with torch.no_grad():
-                x = policy.transition(x, k).sample(noise.fold_in(k))
-        return x
+        return sampler.draw(noise, start.masked_fill(masked, process.mask_token))

@@ -16,6 +16,7 @@ from torch import Tensor
 from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.errors import PoolExhausted
 from seiko.campaign.recipe import Recipe
+from seiko.campaign.sampler import ModelSampler, Sampler, chunk
 from seiko.campaign.selection import Pool
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
@@ -24,7 +25,6 @@ from seiko.rewards import Symmetry, orbit
 
 __all__ = ["Proposal", "identity", "propose"]
 
-CHUNK = 1000  # draws a time: bounds memory, and decides nothing else
 ATTEMPTS = 20
 
 
@@ -60,24 +60,27 @@ def propose(
     count: int,
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    sampler: Sampler | None = None,
 ) -> Proposal:
     """Draw candidates and choose a batch.
 
     Args:
         recipe: Sources, pool size, selection and symmetry.
-        model: The current model.
+        model: The model: the language of its designs, and their distance.
         labelled: What sources may start from.
         known: Identities that must not be sent again.
         score: Acquisition at states; None before the first fit.
         count: Size of the batch.
         seed: Seeds all draws.
         progress: Called with candidates drawn and wanted.
+        sampler: What sources draw by; None for the model's current version.
 
     Raises:
         PoolExhausted: If fewer than `count` new designs turn up in many times the pool.
     """
+    sampler = ModelSampler(model) if sampler is None else sampler
     if recipe.selection.iid:
-        x = _draw(recipe.candidates[0], model, labelled, seed, 0, count)
+        x = _draw(recipe.candidates[0], sampler, labelled, seed, 0, count)
         assert x is not None  # Fresh always draws
         return Proposal(x, model.export(x), [recipe.candidates[0].source] * count)
     seen = set(known)
@@ -88,9 +91,9 @@ def propose(
     for attempt in range(ATTEMPTS):
         for which, source in enumerate(recipe.candidates):
             size = max(1, round(wanted * source.share / total))
-            for start in range(0, size, CHUNK):
-                n = min(CHUNK, size - start)
-                x = _draw(source, model, labelled, seed * 31 + which, attempt * size + start, n)
+            for start in range(0, size, chunk(sampler)):
+                n = min(chunk(sampler), size - start)
+                x = _draw(source, sampler, labelled, seed * 31 + which, attempt * size + start, n)
                 if x is None:
                     continue
                 new = _new_rows(identity(model, x, recipe.same), seen)
@@ -111,9 +114,9 @@ def propose(
 
 
 def _draw(
-    source: CandidateSource, model: DiffusionModel[Transition], labelled: Labelled, seed: int, first: int, count: int
+    source: CandidateSource, sampler: Sampler, labelled: Labelled, seed: int, first: int, count: int
 ) -> State | None:
-    return source.propose(model, labelled, Noise.seeded(seed, range(first, first + count)))
+    return source.propose(sampler, labelled, Noise.seeded(seed, range(first, first + count)))
 
 
 def _new_rows(keys: list[str], seen: set[str]) -> list[int]:

@@ -1,4 +1,4 @@
-"""What happens inside of one `advance`: the update, and the look at the model that it leaves."""
+"""What happens inside of one `advance`: the update or the steering, and the look at the law that it leaves."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from torch import Tensor
 
 from seiko.campaign.landing import land
 from seiko.campaign.recipe import Recipe
-from seiko.campaign.state import CalibrationReport
-from seiko.diffusion import Noise, Transition, path_kl, rollout
+from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
+from seiko.campaign.state import CalibrationReport, RunState
+from seiko.diffusion import Noise, Transition
 from seiko.models import DiffusionModel, ModelPolicy
-from seiko.rewards import Belief, Calibration
-from seiko.updates import StepReport, improve
+from seiko.rewards import Belief, Calibration, calibration
+from seiko.updates import FixedStrength, KLBudget, Steering, StepReport, Tilt, Update, hold_budget, improve
 
-__all__ = ["Progress", "advance_model", "calibration_report", "look"]
+__all__ = ["Progress", "advance_model", "calibration_report", "label_fields", "look", "standardised"]
 
 Progress: TypeAlias = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with a stage (ask, label, fit, update, land, look), steps done, steps in all, and numbers worth showing."""
+"""Called with a stage (ask, label, fit, update, land, steer, look), steps done, steps in all, and numbers worth
+showing."""
 
 KEPT = 200  # fresh designs kept in a round's report, at most
 
@@ -34,10 +36,11 @@ def advance_model(
     *,
     steps: int,
     alpha: float | None,
+    previous: Tilt | None,
     seeds: tuple[int, int],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Move the current version and look at it; without a belief or an update, only look.
+    """Move the current version or steer the pretrained one, and look at it; without a belief or an update, only look.
 
     Args:
         recipe: Update, strength, samples.
@@ -46,59 +49,136 @@ def advance_model(
         objective: A, in the oracle's units.
         steps: Steps of the update.
         alpha: Where the last round's dual ascent ended.
+        previous: B of the last round, if that was steered.
         seeds: For the update and for the look.
         progress: Called after each step.
 
     Returns:
         The fields of `RoundReport` that it decides.
     """
+    sampler: Sampler = ModelSampler(model)
+    fields: dict[str, Any] = {"alpha": None, "beta": None}
+    if belief is not None and objective is not None and recipe.update is not None:
+        if isinstance(recipe.update, Steering):
+            sampler, fields = _steer(recipe, recipe.update, model, belief, objective, previous, seeds[0], progress)
+        else:
+            fields = _move(recipe, recipe.update, model, belief, objective, steps, alpha, seeds[0], progress)
+    progress("look", 0, 1, {})
+    return fields | look(sampler, belief, recipe.look, seeds[1])
+
+
+def _move(
+    recipe: Recipe,
+    update: Update[Any],
+    model: DiffusionModel[Transition],
+    belief: Belief,
+    objective: Callable[[Tensor], Tensor],
+    steps: int,
+    alpha: float | None,
+    seed: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    def follow(step: int, seen: StepReport, alpha: float) -> None:
+        progress("update", step, steps, {"objective": seen.objective * belief.scale, "kl": seen.kls[0], "alpha": alpha})
+
     policy: ModelPolicy[Transition] = ModelPolicy(model)
     pretrained: ModelPolicy[Transition] = ModelPolicy(model, "pretrained")
     previous: ModelPolicy[Transition] = ModelPolicy(model, "previous")
-    fields: dict[str, Any] = {"alpha": None, "beta": None}
-    if recipe.update is not None and belief is not None and objective is not None:
-        scale, ask = belief.scale, objective
+    improvement = improve(
+        policy,
+        update,
+        standardised(model, belief, objective),
+        pretrained=pretrained,
+        previous=previous,
+        strength=recipe.strength,
+        alpha=alpha,
+        steps=steps,
+        samples=recipe.samples,
+        seed=seed,
+        report=follow,
+    )
+    if recipe.strength.limit is not None:
+        progress("land", 0, 1, {})
+        land(model, objective, recipe.strength.limit, recipe.look, seed + 1)
+    return {"alpha": improvement.alpha, "beta": improvement.beta}
 
-        def follow(step: int, seen: StepReport, alpha: float) -> None:
-            numbers = {"objective": seen.objective * scale, "kl": seen.kls[0], "alpha": alpha}
-            progress("update", step, steps, numbers)
 
-        improvement = improve(
-            policy,
-            recipe.update,
-            lambda x: ask(model.decode(x)) / scale,
-            pretrained=pretrained,
-            previous=previous,
-            strength=recipe.strength,
-            alpha=alpha,
-            steps=steps,
-            samples=recipe.samples,
-            seed=seeds[0],
-            report=follow,
-        )
-        fields = {"alpha": improvement.alpha, "beta": improvement.beta}
-        if recipe.strength.limit is not None:
-            progress("land", 0, 1, {})
-            land(model, ask, recipe.strength.limit, recipe.look, seeds[0] + 1)
-    progress("look", 0, 1, {})
-    return fields | look(model, belief, recipe.look, seeds[1])
+def _steer(
+    recipe: Recipe,
+    steering: Steering,
+    model: DiffusionModel[Transition],
+    belief: Belief,
+    objective: Callable[[Tensor], Tensor],
+    previous: Tilt | None,
+    seed: int,
+    progress: Progress,
+) -> tuple[Sampler, dict[str, Any]]:
+    assert isinstance(recipe.strength, (KLBudget, FixedStrength))  # the recipe has seen to it
+    progress("steer", 0, 1, {})
+    pretrained: ModelPolicy[Transition] = ModelPolicy(model, "pretrained")
+    populations = -(-recipe.samples // steering.population)
+    alpha, problem, drawn = hold_budget(
+        steering,
+        pretrained,
+        standardised(model, belief, objective),
+        pretrained,
+        recipe.strength,
+        None,
+        Noise.seeded(seed, populations * steering.population),
+        previous=previous,
+    )
+    beta = recipe.strength.beta
+    progress("steer", 1, 1, {"objective": drawn.mean * belief.scale, "kl": drawn.kl, "alpha": alpha})
+    return SteeredSampler(model, steering, problem), {"alpha": alpha, "beta": beta}
+
+
+def standardised(
+    model: DiffusionModel[Transition], belief: Belief, objective: Callable[[Tensor], Tensor]
+) -> Callable[[Tensor], Tensor]:
+    """Return an objective as updates take it: of the model's states, in reward standard deviations."""
+    return lambda x_0: objective(model.decode(x_0)) / belief.scale
 
 
 @torch.no_grad()
-def look(model: DiffusionModel[Transition], belief: Belief | None, samples: int, seed: int) -> dict[str, Any]:
-    """Return what fresh samples of the current version say of it."""
-    policy: ModelPolicy[Transition] = ModelPolicy(model)
-    trajectory = rollout(policy, None, Noise.seeded(seed, samples))
-    x, designs = trajectory.x_0, model.export(trajectory.x_0)
-    distances = model.distance(x, x)
+def look(sampler: Sampler, belief: Belief | None, samples: int, seed: int) -> dict[str, Any]:
+    """Return what fresh samples say of the law that they are drawn from."""
+    model, found = sampler.model, sampler.look(Noise.seeded(seed, samples))
+    designs, distances = model.export(found.x_0), model.distance(found.x_0, found.x_0)
     return {
-        "kl_pretrained": float(path_kl(trajectory, ModelPolicy(model, "pretrained")).mean()),
-        "kl_previous": float(path_kl(trajectory, ModelPolicy(model, "previous")).mean()),
-        "believed_mean": None if belief is None else float(belief.posterior(model.decode(x)).mean.mean()),
-        "diversity": float(distances.sum() / (len(x) * (len(x) - 1))),
+        "kl_pretrained": found.kl_pretrained,
+        "kl_previous": found.kl_previous,
+        "believed_mean": None if belief is None else float(belief.posterior(model.decode(found.x_0)).mean.mean()),
+        "diversity": float(distances.sum() / (len(designs) * (len(designs) - 1))),
         "distinct": len({design.key for design in designs}) / len(designs),
         "samples": tuple(design.content for design in designs[:KEPT]),
     }
+
+
+def label_fields(state: RunState, round: int) -> dict[str, Any]:
+    """Return the fields of `RoundReport` that the labels decide."""
+    batch = [state.labels[query.id] for query in state.asked(round) if query.id in state.labels]
+    values = [label.value for label in batch if label.value is not None]
+    judged = [label for label in batch if label.status != "failed"]
+    return {
+        "labels_used": state.answered,
+        "feasible": len(values) / len(judged) if judged else None,
+        "batch_mean": sum(values) / len(values) if values else None,
+        "best": max((label.value for _, label in state.values() if label.value is not None), default=None),
+        "prequential": _prequential(state, round),
+    }
+
+
+def _prequential(state: RunState, round: int) -> CalibrationReport | None:
+    """Return how the predictions recorded with a round's queries met its labels; None without any."""
+    rows = [
+        (query.mean, query.std, label.value)
+        for query, label in state.values()
+        if query.round == round and query.mean is not None and query.std is not None
+    ]
+    if not rows:
+        return None
+    mean, std, value = torch.tensor(rows, dtype=torch.float64).T
+    return calibration_report(calibration(mean, std, value))
 
 
 def calibration_report(found: Calibration | None) -> CalibrationReport | None:

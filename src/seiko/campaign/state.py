@@ -67,7 +67,7 @@ class RoundReport:
         alpha: Last coefficient of the pretrained anchor, reward standard deviations a nat; None without an update.
         beta: Coefficient of the previous anchor.
         kl_pretrained: Path KL from the pretrained model, nats, over fresh samples.
-        kl_previous: Path KL from the model before this round, nats.
+        kl_previous: Path KL from the model before this round, nats; None where it is not known (steered rounds).
         believed_mean: Reward model's mean over fresh samples, oracle's units; None without a fit.
         diversity: Mean pairwise distance of fresh samples, in the domain's unit (positions, for sequences).
         distinct: Share of fresh samples that are distinct.
@@ -85,7 +85,7 @@ class RoundReport:
     alpha: float | None
     beta: float | None
     kl_pretrained: float
-    kl_previous: float
+    kl_previous: float | None
     believed_mean: float | None
     diversity: float
     distinct: float
@@ -117,12 +117,17 @@ class RunState:
     labelled_at: dict[str, int] = field(default_factory=dict)
     reports: list[RoundReport] = field(default_factory=list)
     weights: list[str | None] = field(default_factory=list)
-    fitted_to: int = 0
+    fits: list[int] = field(default_factory=list)
 
     @property
     def round(self) -> int:
         """The round that is open, from 1; one more than the rounds finished."""
         return len(self.reports) + 1
+
+    @property
+    def fitted_to(self) -> int:
+        """The last event whose labels the last finished round was fitted on; 0 before the first."""
+        return self.fits[-1] if self.fits else 0
 
     @property
     def charged(self) -> int:
@@ -146,11 +151,15 @@ class RunState:
 
     def values(self, up_to: int | None = None) -> list[tuple[Query, Label]]:
         """Return queries with a measured value, in the order asked; only labels told by event `up_to` if given."""
+        return [(query, label) for query, label in self.judged(up_to) if label.status == "value"]
+
+    def judged(self, up_to: int | None = None) -> list[tuple[Query, Label]]:
+        """Return queries with a value or found infeasible, likewise: what a failed measurement says is nothing."""
         return [
             (query, self.labels[query.id])
             for query in self.queries.values()
             if query.id in self.labels
-            and self.labels[query.id].status == "value"
+            and not self._failed(query.id)
             and (up_to is None or self.labelled_at[query.id] <= up_to)
         ]
 
@@ -188,7 +197,7 @@ def fold(state: RunState, event: Event) -> None:
             case "advanced":
                 state.reports.append(RoundReport.from_payload(payload["report"]))
                 state.weights.append(payload["weights"])
-                state.fitted_to = payload["fitted_to"]
+                state.fits.append(payload["fitted_to"])
             case _:
                 raise ValueError(f"unknown kind {event.kind!r}")
     except (AttributeError, KeyError, TypeError, ValueError) as error:

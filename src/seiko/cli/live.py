@@ -26,6 +26,8 @@ STAGES = {
     "label": "asking the oracle",
     "fit": "fitting the reward model",
     "update": "moving the diffusion model",
+    "land": "keeping the KL budget",
+    "steer": "steering the diffusion model",
     "look": "looking at fresh samples",
 }
 BAR = 30  # columns of a progress bar

@@ -140,6 +140,7 @@ def _label_rows(state: RunState) -> list[dict[str, Any]]:
 def _export_model(run: str, out: Path, *, force: bool) -> None:
     """Write the model beside its destination first, so that a folder is whole or not there."""
     from seiko.models import MaskedLM
+    from seiko.updates import Steering
 
     if out.exists() and not (out.is_dir() and (force or not any(out.iterdir()))):
         raise InputError(
@@ -151,6 +152,10 @@ def _export_model(run: str, out: Path, *, force: bool) -> None:
         raise InputError(f"cannot write {out}: there is no folder {out.absolute().parent}")
     with open_run(run) as campaign:
         finished = len(campaign.state.reports)
+        if finished and isinstance(campaign.recipe.update, Steering):
+            raise InputError(
+                f"this run steers the pretrained model and has no weights of its own: draw designs, seiko sample {run}"
+            )
         model = campaign.model
         if not isinstance(model, MaskedLM):
             raise InputError(f"a {type(model).__name__} cannot be exported in this version, only a MaskedLM")

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from seiko.campaign import Fresh, Labelled, Remask
+from seiko.campaign.sampler import ModelSampler
 from seiko.diffusion import Noise, rollout
 from seiko.models import GaussianToy, MaskedLM, ModelPolicy
 
 NONE = Labelled(torch.zeros(0, 6, dtype=torch.int64), torch.zeros(0))
 
 
-class Replaced:
+class OnlyThree:
     """A model that reveals letter 3 only, so that each position that was masked shows."""
 
     def __init__(self, model: MaskedLM) -> None:
@@ -30,6 +31,10 @@ class Replaced:
         return logits
 
 
+def replaced(model: MaskedLM) -> ModelSampler:
+    return ModelSampler(OnlyThree(model))
+
+
 def labelled(n: int) -> Labelled:
     """Return n designs of letters 0 to 2; the first is the best."""
     generator = torch.Generator().manual_seed(5)
@@ -38,24 +43,24 @@ def labelled(n: int) -> Labelled:
 
 def masked(model: MaskedLM, source: Remask, n: int, parents: Labelled | None = None) -> Tensor:
     """Return which positions of one parent are masked in n proposals."""
-    x = source.propose(Replaced(model), parents or labelled(1), Noise.seeded(0, n))  # type: ignore[arg-type]
+    x = source.propose(replaced(model), parents or labelled(1), Noise.seeded(0, n))
     assert x is not None
     return x == 3
 
 
 def test_fresh_is_a_draw_of_the_current_model(model: MaskedLM) -> None:
     expected = rollout(ModelPolicy(model), None, Noise.seeded(3, 8)).x_0
-    assert torch.equal(Fresh().propose(model, NONE, Noise.seeded(3, 8)), expected)
+    assert torch.equal(Fresh().propose(ModelSampler(model), NONE, Noise.seeded(3, 8)), expected)
     assert (Fresh().source, Fresh().share) == ("fresh", 1.0)
 
 
 def test_remask_has_nothing_to_start_from_before_the_first_label(model: MaskedLM) -> None:
-    assert Remask().propose(model, NONE, Noise.seeded(0, 4)) is None
+    assert Remask().propose(ModelSampler(model), NONE, Noise.seeded(0, 4)) is None
 
 
 def test_unmasked_positions_are_kept_and_at_least_one_is_masked(model: MaskedLM) -> None:
     parent = labelled(1)
-    x = Remask(mask_rate=0.3).propose(Replaced(model), parent, Noise.seeded(0, 500))  # type: ignore[arg-type]
+    x = Remask(mask_rate=0.3).propose(replaced(model), parent, Noise.seeded(0, 500))
     assert x is not None
     assert bool(((x == 3) | (x == parent.x[0])).all())
     assert int((x == 3).sum(-1).min()) == 1
@@ -63,7 +68,7 @@ def test_unmasked_positions_are_kept_and_at_least_one_is_masked(model: MaskedLM)
 
 
 def test_nothing_stays_masked(model: MaskedLM) -> None:
-    x = Remask(mask_rate=1.0).propose(model, labelled(3), Noise.seeded(0, 50))
+    x = Remask(mask_rate=1.0).propose(ModelSampler(model), labelled(3), Noise.seeded(0, 50))
     assert x is not None
     assert int(x.max()) <= 3
 
@@ -84,7 +89,7 @@ def test_a_range_of_rates_draws_one_for_each_candidate(model: MaskedLM) -> None:
 
 def test_it_starts_from_the_best_only_and_from_each_of_them(model: MaskedLM) -> None:
     parents = labelled(12)
-    x = Remask(best=4, mask_rate=1e-9).propose(Replaced(model), parents, Noise.seeded(0, 400))  # type: ignore[arg-type]
+    x = Remask(best=4, mask_rate=1e-9).propose(replaced(model), parents, Noise.seeded(0, 400))
     assert x is not None
     from_parent = ((x[:, None] == parents.x) | (x[:, None] == 3)).all(-1)
     assert bool(from_parent[:, :4].any(-1).all())
@@ -93,15 +98,15 @@ def test_it_starts_from_the_best_only_and_from_each_of_them(model: MaskedLM) -> 
 
 def test_proposals_do_not_depend_on_the_batch_they_are_drawn_in(model: MaskedLM) -> None:
     source, parents = Remask(mask_rate=0.5), labelled(5)
-    whole = source.propose(Replaced(model), parents, Noise.seeded(0, 6))  # type: ignore[arg-type]
-    parts = [source.propose(Replaced(model), parents, Noise.seeded(0, [i])) for i in range(6)]  # type: ignore[arg-type]
+    whole = source.propose(replaced(model), parents, Noise.seeded(0, 6))
+    parts = [source.propose(replaced(model), parents, Noise.seeded(0, [i])) for i in range(6)]
     assert whole is not None
     assert torch.equal(whole, torch.cat([part for part in parts if part is not None]))
 
 
 def test_remask_is_for_masked_diffusion_only() -> None:
     with pytest.raises(TypeError, match="Remask needs a masked diffusion model, this one uses DDIM"):
-        Remask().propose(GaussianToy.exact(), NONE, Noise.seeded(0, 2))
+        Remask().propose(ModelSampler(GaussianToy.exact()), NONE, Noise.seeded(0, 2))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from seiko.campaign.round import calibration_report, look
+from seiko.campaign.sampler import ModelSampler
 from seiko.campaign.state import CalibrationReport
 from seiko.diffusion import Noise, rollout
 from seiko.metrics import distinct_fraction, mean_pairwise_hamming
@@ -16,7 +17,7 @@ from seiko.rewards import Calibration
 
 
 def test_a_look_at_a_model_that_did_not_move(model: MaskedLM) -> None:
-    found = look(model, None, 300, 4)
+    found = look(ModelSampler(model), None, 300, 4)
     x = rollout(ModelPolicy(model), None, Noise.seeded(4, 300)).x_0
     assert (found["kl_pretrained"], found["kl_previous"], found["believed_mean"]) == (0.0, 0.0, None)
     assert found["diversity"] == pytest.approx(mean_pairwise_hamming(x), rel=1e-5)

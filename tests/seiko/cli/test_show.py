@@ -93,6 +93,16 @@ def test_without_a_place_the_model_goes_into_the_run_and_is_replaced(
     assert [path.name for path in (tmp_path / "r").iterdir() if path.name.endswith(".tmp")] == []
 
 
+def test_a_steered_run_has_no_model_to_export(
+    seiko: Invoke, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seiko.updates.Steering", object)  # whatever the run's update is, it now steers
+    result = seiko("export", str(finished_run), "--model", "--out", "m")
+    assert result.exit_code == 2
+    assert "has no weights of its own" in result.stderr
+    assert not Path("m").exists()
+
+
 def test_the_exported_model_is_the_one_after_the_last_round(seiko: Invoke, finished_run: Path, tmp_path: Path) -> None:
     result = seiko("export", str(finished_run), "--model", "--out", "m")
     assert result.exit_code == 0, result.stderr

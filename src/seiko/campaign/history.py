@@ -1,0 +1,163 @@
+"""What the finished rounds of a run were, made again from the ledger: belief, objective, model, law.
+
+    belief     fitted to the labels that the round had seen
+    objective  A, the acquisition of that belief, weighted by the chance of a label where the recipe asks for it
+    model      the weights after the round; a steered round has none
+    law        of a steered round p_pre exp(B_i),  B_i = (A_i + beta_i B_(i-1)) / (alpha_i + beta_i)
+
+Fits and draws are seeded by round, so that all of this is the same in every process; nothing is appended here.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from seiko.acquisition import Feasible, Objective
+from seiko.campaign.artifacts import ArtifactStore
+from seiko.campaign.candidates import Labelled
+from seiko.campaign.recipe import Recipe
+from seiko.campaign.round import standardised
+from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
+from seiko.campaign.seeds import Purpose, seed_of
+from seiko.campaign.state import RunState
+from seiko.diffusion import Transition
+from seiko.models import DiffusionModel, ModelPolicy
+from seiko.rewards import Belief
+from seiko.updates import Problem, Steering, Tilt, fold, tilt
+
+__all__ = ["History"]
+
+
+class History:
+    """The finished rounds of a run. The model is loaded when it is first needed.
+
+    Args:
+        recipe: What the run does.
+        artifacts: Where the weights are.
+        state: The run's present; whoever owns it takes it further.
+    """
+
+    def __init__(self, recipe: Recipe, artifacts: ArtifactStore, state: RunState) -> None:
+        self.recipe, self.state = recipe, state
+        self._artifacts = artifacts
+        self._beliefs: dict[int, Belief | None] = {0: None}
+        self._objectives: dict[int, Objective | None] = {0: None}
+        self._problems: dict[int, Problem[Transition] | None] = {0: None}
+        self._live: tuple[int, str | None] = (0, None)  # (rounds, artifact) of the weights in the model
+
+    @cached_property
+    def model(self) -> DiffusionModel[Transition]:
+        """The model, with the weights that were loaded last."""
+        return self.recipe.model.load()
+
+    # ------------------------------------------------------ the round that is open
+
+    def labelled(self, up_to: int | None = None) -> tuple[Labelled, Tensor | None]:
+        """Return labelled states and values, and the labels' noise (NaN where unknown) if any is known."""
+        pairs = self.state.values(up_to)
+        x = self.model.ingest([query.design for query, _ in pairs])
+        y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
+        noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
+        return Labelled(x, y), torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
+
+    def fit(self, round: int, up_to: int | None = None) -> Belief | None:
+        """Fit the reward model as in a round, on the labels told by event `up_to`; None without a value."""
+        labelled, noise = self.labelled(up_to)
+        if len(labelled.y) == 0:
+            return None
+        return self.recipe.reward_model.fit(labelled.x, labelled.y, noise, self.seed(round, Purpose.FIT))
+
+    def aim(self, round: int, belief: Belief | None, up_to: int | None = None) -> Objective | None:
+        """Return the objective of a round with this belief, oracle's units; None without a belief."""
+        if belief is None:
+            return None
+        recipe, acquisition = self.recipe, self.recipe.acquisition
+        if round == recipe.rounds:
+            acquisition = recipe.final_acquisition or acquisition
+        objective = acquisition(belief, torch.Generator().manual_seed(self.seed(round, Purpose.ACQUIRE)))
+        if recipe.feasibility is None:
+            return objective
+        judged = self.state.judged(up_to)
+        x = self.model.ingest([query.design for query, _ in judged])
+        feasible = torch.tensor([label.status == "value" for _, label in judged])
+        return Feasible(
+            objective=objective,
+            feasibility=recipe.feasibility.fit(x, feasible, self.seed(round, Purpose.FIT)),
+            reference=min(label.value for _, label in judged if label.value is not None),
+        )
+
+    def seed(self, round: int, purpose: Purpose) -> int:
+        """Return a seed of this run."""
+        return seed_of(self.recipe.seed, round, purpose)
+
+    # --------------------------------------------------------- rounds that are finished
+
+    def belief(self, round: int) -> Belief | None:
+        """Return the reward model as it was fitted at a finished round; None for round 0, or without labels."""
+        if round not in self._beliefs:
+            self._beliefs[round] = self.fit(round, self.state.fits[round - 1])
+        return self._beliefs[round]
+
+    def objective(self, round: int) -> Objective | None:
+        """Return what a finished round aimed at, oracle's units; None where there is no belief."""
+        if round not in self._objectives:
+            self._objectives[round] = self.aim(round, self.belief(round), self.state.fits[round - 1])
+        return self._objectives[round]
+
+    def tilt(self, round: int) -> Tilt | None:
+        """Return B of a finished round's law p_pre exp(B); None if that was not steered."""
+        problem = self._problem(round)
+        return None if problem is None else tilt(problem)
+
+    def sampler(self, round: int) -> Sampler:
+        """Return what draws the designs of a finished round; 0 is the pretrained model. It loads the weights."""
+        self.load(round)
+        problem = self._problem(round)
+        if problem is None or not isinstance(self.recipe.update, Steering):
+            return ModelSampler(self.model)
+        return SteeredSampler(self.model, self.recipe.update, problem)
+
+    def load(self, round: int) -> None:
+        """Put the weights after a finished round into the model's current version."""
+        artifact = self.state.weights[round - 1] if round else None
+        if self._live == (round, artifact):
+            return
+        versions = self.model.versions
+        if versions is not None:
+            if artifact is None:
+                versions.reset()
+            else:
+                versions.load_state_dict(self._artifacts.get_tensors(artifact))
+        self._live = (round, artifact)
+
+    def moving(self) -> None:
+        """Take note that the model's weights are those of no round."""
+        self._live = (-1, None)
+
+    def finished(self, round: int, belief: Belief | None, artifact: str | None) -> None:
+        """Take note that the ledger has a round whose belief and weights are those in memory."""
+        self._beliefs[round] = belief
+        self._live = (round, artifact)
+
+    def _problem(self, round: int) -> Problem[Transition] | None:
+        if not isinstance(self.recipe.update, Steering):
+            return None
+        if round not in self._problems:
+            self._problems[round] = self._pose(round)
+        return self._problems[round]
+
+    def _pose(self, round: int) -> Problem[Transition] | None:
+        belief, objective, report = self.belief(round), self.objective(round), self.state.reports[round - 1]
+        if belief is None or objective is None or report.alpha is None:
+            return None
+        beta = report.beta or 0.0
+        return fold(
+            standardised(self.model, belief, objective),
+            ModelPolicy(self.model, "pretrained"),
+            report.alpha,
+            beta,
+            self.tilt(round - 1) if beta else None,  # the rounds before are fitted again only if they count
+        )
