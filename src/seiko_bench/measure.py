@@ -5,7 +5,8 @@ The oracle is asked here outside of the budget, after the run, and the run never
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,18 @@ __all__ = ["judge", "run_and_judge"]
 FRESH = 2000  # model samples that a run is judged by
 
 
-def run_and_judge(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """Run a recipe in a closed loop (or resume it) and judge it; adds the seconds that the run took here."""
-    started = time.monotonic()
+def run_and_judge(
+    recipe: Recipe, folder: Path, also: Callable[[Campaign], dict[str, Any]] = lambda campaign: {}
+) -> dict[str, Any]:
+    """Run a recipe in a closed loop (or resume it) and judge it, `also` by more; adds the seconds that it took.
+
+    The seconds are those between the ledger's first event and its last: the pauses of a run that was resumed count.
+    """
     with Campaign.open(folder, recipe) as campaign:
         run(campaign)
-        seconds = time.monotonic() - started
-        return judge(campaign) | {"seed": recipe.seed, "seconds": round(seconds, 1)}
+        times = [datetime.fromisoformat(event.created_at) for event in campaign.ledger.read()]
+        seconds = (times[-1] - times[0]).total_seconds()
+        return judge(campaign) | also(campaign) | {"seed": recipe.seed, "seconds": round(seconds, 1)}
 
 
 def judge(campaign: Campaign, fresh: int = FRESH) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from seiko.oracles import Ehrlich, TFBind8
 from seiko_bench.genetic import GeneticAlgorithm, Screen
 from seiko_bench.measure import run_and_judge
+from seiko_bench.theory_ground import tf_bind_8
+from seiko_bench.whole_space import whole_space
 from seiko_recipes.sequences import ehrlich, tfbind8
 
 __all__ = ["PROTOCOLS", "Protocol"]
@@ -46,7 +48,11 @@ class Protocol:
 def _tfbind8(**options: Any) -> Method:
     def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
         small = {"budget": 60, "rounds": 2, "steps": 2, "final_steps": 2, "samples": 64, "pool": 200} if quick else {}
-        return run_and_judge(tfbind8(**{"seed": seed, **options, **small}), folder)
+        recipe = tfbind8(**{"seed": seed, **options, **small})
+        if quick:
+            return run_and_judge(recipe, folder)
+        ground = tf_bind_8(folder.parent)
+        return run_and_judge(recipe, folder, lambda campaign: whole_space(campaign, ground))
 
     return method
 
@@ -140,7 +146,20 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "paper": _tfbind8(**PAPER),
             "uniform": _uniform,
         },
-        ("model_mean", "kl", "diversity", "best", "top10", "top100", "duplicates", "seconds"),
+        (
+            "model_mean",
+            "kl",
+            "diversity",
+            "best",
+            "top10",
+            "top100",
+            "duplicates",
+            "share",
+            "exact_mean",
+            "exact_kl",
+            "coverage_space",
+            "seconds",
+        ),
     ),
     "ehrlich": Protocol(
         "Ehrlich function (32 letters, length 32, 2 motifs of 4): 1,280 labels in 10 rounds",

@@ -21,6 +21,8 @@ COLUMNS = {
         "top10": "top-10 labels",
         "top100": "top-100 labels",
         "duplicates": "labels bought twice",
+        "share": "share of the attainable gain in J",
+        "coverage_space": "coverage over the space, nominal .95",
         "seconds": "seconds a run",
     },
     "ehrlich": {
@@ -52,7 +54,7 @@ THEORY = {
     ),
     "rounds": ("Five rounds of 100 labels: the model's exact law against the closed form of its last round.",
                DISTANCE | BELIEF | {"seconds": "seconds of fits and updates"}),
-    "ablation": ("One thing left out or wrong, with reward model windows and update ppo.", DISTANCE | BELIEF),
+    "ablation": ("One thing left out or wrong, with reward model windows and update memory.", DISTANCE | BELIEF),
     "closed": ("The same rounds with the closed form in the model's place: what belief and acquisition allow.", BELIEF),
 }  # fmt: skip
 """By kind of method: what the table shows, and its columns."""

@@ -17,6 +17,7 @@ from seiko.rewards import (
     MLP,
     Embedding,
     Ensemble,
+    Feasibility,
     GaussianProcess,
     LastLayer,
     Linear,
@@ -150,6 +151,7 @@ def ehrlich(
     pool: int = 1500,
     remask: float = 0.7,
     mask_rate: float = 0.3,
+    feasibility: bool = False,
     instance: int = 0,
     noise: float = 0.0,
     prior: str = "seiko:ehrlich",
@@ -173,6 +175,7 @@ def ehrlich(
         pool: Candidates that a batch is chosen from.
         remask: Share of the pool made by remasking the best labelled designs; 0 for none.
         mask_rate: Share of positions that is masked there.
+        feasibility: Learn from infeasible labels which designs can be labelled, and weigh the acquisition with that.
         instance: Which function; the shipped prior knows the forbidden transitions of instance 0.
         noise: Standard deviation of the measurement noise, in units of the value (0 to 1).
         prior: The pretrained model.
@@ -185,6 +188,7 @@ def ehrlich(
         model=MaskedLMSource(name=prior, num_steps=16),
         oracle=oracle,
         reward_model=LastLayer(features=SpacedPairs(vocabulary=oracle.vocabulary)),
+        feasibility=Feasibility(features=SpacedPairs(vocabulary=oracle.vocabulary)) if feasibility else None,
         acquisition=_acquisition(acquisition, c),
         update=_update(update),
         strength=_strength(kl_budget, alpha, beta),
