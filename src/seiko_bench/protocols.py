@@ -49,10 +49,7 @@ def _tfbind8(**options: Any) -> Method:
     def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
         small = {"budget": 60, "rounds": 2, "steps": 2, "final_steps": 2, "samples": 64, "pool": 200} if quick else {}
         recipe = tfbind8(**{"seed": seed, **options, **small})
-        if quick:
-            return run_and_judge(recipe, folder)
-        ground = tf_bind_8(folder.parent)
-        return run_and_judge(recipe, folder, lambda campaign: whole_space(campaign, ground))
+        return run_and_judge(recipe, folder, lambda campaign: whole_space(campaign, tf_bind_8(folder.parent)))
 
     return method
 

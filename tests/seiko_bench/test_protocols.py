@@ -91,7 +91,7 @@ def test_paper_mode_is_the_paper_s_loop(tmp_path: Path, monkeypatch: pytest.Monk
     from seiko.updates import DirectBackprop
 
     made: list[Recipe] = []
-    monkeypatch.setattr(protocols, "run_and_judge", lambda recipe, folder: made.append(recipe) or {})
+    monkeypatch.setattr(protocols, "run_and_judge", lambda recipe, folder, also: made.append(recipe) or {})
     for method in PROTOCOLS["tfbind8"].methods.values():
         if method is not protocols._uniform:
             method(4, tmp_path, False)
