@@ -16,8 +16,6 @@ References:
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,7 +23,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from seiko.models.versions import Version, Versions, check_state
+from seiko.models.versions import FullVersions, Versions
 
 __all__ = ["Side", "SideBackbone", "SideNetwork"]
 
@@ -129,53 +127,20 @@ class SideNetwork:
         return _SideVersions(backbone, side.to(next(backbone.parameters()).device))
 
 
-class _SideVersions(Versions):
-    def __init__(self, backbone: nn.Module, side: Side) -> None:
-        self.backbone = backbone.requires_grad_(False).eval()
-        self.side = side
-        self._frozen = _Remembered(backbone, *cast(tuple[int, int], backbone.shape))
-        self._untrained = self.state_dict()
-        self._previous = self._untrained
-        self._in_use: Version = "current"
+class _SideVersions(FullVersions):
+    """Three versions of the side network, beside one backbone."""
+
+    def __init__(self, frozen: nn.Module, side: Side) -> None:
+        super().__init__(side)
+        self.frozen = frozen.requires_grad_(False).eval()
+        self._remembered = _Remembered(frozen, side.length, side.letters)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
-        (x_t,) = args
-        base = self._frozen(x_t)
-        if self._in_use == "pretrained":
-            return base
-        if self._in_use == "current":
-            return base + self.side(x_t)  # type: ignore[no-any-return]
-        return base + torch.func.functional_call(self.side, self._previous, (x_t,))  # type: ignore[no-any-return]
-
-    @contextmanager
-    def use(self, name: Version) -> Iterator[None]:
-        before, self._in_use = self._in_use, name
-        try:
-            yield
-        finally:
-            self._in_use = before
-
-    def parameters(self) -> list[nn.Parameter]:
-        return list(self.side.parameters())
-
-    def remember(self) -> None:
-        self._previous = self.state_dict()
-
-    def reset(self) -> None:
-        self.load_state_dict(self._untrained)
+        base = self._remembered(*args)
+        return base if self.in_use == "pretrained" else base + super().__call__(*args)
 
     def merged(self) -> nn.Module:
-        return copy.deepcopy(SideBackbone(self.backbone, self.side))
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return {name: value.detach().clone() for name, value in self.side.named_parameters()}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        own = dict(self.side.named_parameters())
-        check_state(state, {name: value.detach() for name, value in own.items()})
-        with torch.no_grad():
-            for name, value in state.items():
-                own[name].copy_(value)
+        return copy.deepcopy(SideBackbone(self.frozen, cast(Side, self.backbone)))
 
 
 class _Remembered:

@@ -23,7 +23,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-__all__ = ["FullFineTuning", "LoRA", "Tuning", "Version", "Versions", "check_state"]
+__all__ = ["FullFineTuning", "FullVersions", "LoRA", "Tuning", "Version", "Versions"]
 
 Version: TypeAlias = Literal["pretrained", "previous", "current"]
 
@@ -77,8 +77,7 @@ class Versions(ABC):
         """
 
 
-def check_state(state: dict[str, Tensor], own: dict[str, Tensor]) -> None:
-    """Raise a ValueError, naming a weight, unless saved weights have the names and shapes of one's own."""
+def _check_state(state: dict[str, Tensor], own: dict[str, Tensor]) -> None:
     if unknown := sorted(set(state) ^ set(own)):
         raise ValueError(f"saved weights do not fit this backbone: {unknown[0]!r} is missing on one side")
     for name, value in state.items():
@@ -95,46 +94,56 @@ class FullFineTuning:
 
     def attach(self, backbone: nn.Module) -> Versions:
         """Return the versions of a backbone; its own parameters become `current`."""
-        return _FullVersions(backbone)
+        return FullVersions(backbone)
 
 
-class _FullVersions(Versions):
+class FullVersions(Versions):
+    """Three sets of weights of one module."""
+
     def __init__(self, backbone: nn.Module) -> None:
         self.backbone = backbone.requires_grad_(True).eval()
         self._anchors: dict[str, dict[str, Tensor]] = {"pretrained": self.state_dict(), "previous": self.state_dict()}
-        self._in_use: Version = "current"
+        self.in_use: Version = "current"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
-        if self._in_use == "current":
+        """Call the module under the version in use."""
+        if self.in_use == "current":
             return self.backbone(*args, **kwargs)  # type: ignore[no-any-return]
-        return torch.func.functional_call(self.backbone, self._anchors[self._in_use], args, kwargs)  # type: ignore[no-any-return]
+        return torch.func.functional_call(self.backbone, self._anchors[self.in_use], args, kwargs)  # type: ignore[no-any-return]
 
     @contextmanager
     def use(self, name: Version) -> Iterator[None]:
-        before, self._in_use = self._in_use, name
+        """Put another version in use; the one before comes back however it ends."""
+        before, self.in_use = self.in_use, name
         try:
             yield
         finally:
-            self._in_use = before
+            self.in_use = before
 
     def parameters(self) -> list[nn.Parameter]:
+        """Return the weights of `current`."""
         return list(self.backbone.parameters())
 
     def remember(self) -> None:
+        """Make `previous` a copy of `current`."""
         self._anchors["previous"] = self.state_dict()
 
     def reset(self) -> None:
+        """Make `current` a copy of `pretrained`."""
         self.load_state_dict(self._anchors["pretrained"])
 
     def merged(self) -> nn.Module:
+        """Return a copy of the module with the weights of `current`."""
         return copy.deepcopy(self.backbone)
 
     def state_dict(self) -> dict[str, Tensor]:
+        """Return a copy of the weights of `current`."""
         return {name: value.detach().clone() for name, value in self.backbone.named_parameters()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Set `current` to saved weights; raises `ValueError` on names or shapes that do not fit."""
         own = dict(self.backbone.named_parameters())
-        check_state(state, {name: value.detach() for name, value in own.items()})
+        _check_state(state, {name: value.detach() for name, value in own.items()})
         with torch.no_grad():
             for name, value in state.items():
                 own[name].copy_(value)
@@ -199,7 +208,7 @@ class _LoRAVersions(Versions):
         return [module for module in self.backbone.modules() if isinstance(module, BaseTunerLayer)]
 
     def _activate(self, name: Version) -> None:
-        self._in_use = name
+        self.in_use = name
         for layer in self._layers:
             layer.enable_adapters(name != "pretrained")
             if name != "pretrained":
@@ -215,7 +224,7 @@ class _LoRAVersions(Versions):
 
     @contextmanager
     def use(self, name: Version) -> Iterator[None]:
-        before = self._in_use
+        before = self.in_use
         self._activate(name)
         try:
             yield
@@ -251,7 +260,7 @@ class _LoRAVersions(Versions):
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         own = self._current()
-        check_state(state, {name: value.detach() for name, value in own.items()})
+        _check_state(state, {name: value.detach() for name, value in own.items()})
         with torch.no_grad():
             for name, value in state.items():
                 own[name].copy_(value)

@@ -66,7 +66,7 @@ def test_only_the_current_version_moves_and_previous_follows_when_told() -> None
         assert torch.equal(versions(states()), before)
     versions.remember()
     with versions.use("previous"):
-        assert torch.equal(versions(states()), before + versions.side(states()))
+        assert torch.equal(versions(states()), before + versions.backbone(states()))
     versions.reset()
     assert torch.equal(versions(states()), before)
 
@@ -87,7 +87,7 @@ def test_few_states_are_asked_once() -> None:
     assert asked == (LETTERS + 1) ** LENGTH
     assert torch.equal(versions(x), first)
     assert backbone.asked == asked
-    assert torch.equal(first, backbone(x) + versions.side(x))
+    assert torch.equal(first, backbone(x) + versions.backbone(x))
 
 
 def test_many_states_are_never_kept() -> None:
@@ -103,8 +103,8 @@ def test_many_states_are_never_kept() -> None:
 def test_a_state_has_the_same_bits_whoever_asked_first() -> None:
     x = states(200)
     together, alone = SideNetwork().attach(language_model()), SideNetwork().attach(language_model())
-    one_by_one = torch.cat([alone._frozen(row[None]) for row in x.flip(0)]).flip(0)  # type: ignore[attr-defined]
-    assert torch.equal(together._frozen(x), one_by_one)  # type: ignore[attr-defined]
+    one_by_one = torch.cat([alone._remembered(row[None]) for row in x.flip(0)]).flip(0)  # type: ignore[attr-defined]
+    assert torch.equal(together._remembered(x), one_by_one)  # type: ignore[attr-defined]
 
 
 def test_relaxed_states_give_what_letters_give() -> None:

@@ -85,7 +85,7 @@ def test_checkpointing_changes_no_gradient_and_costs_one_more_forward_pass_a_ste
     plain = type(setting.toy).predict
 
     def counted(self: Any, *arguments: Any) -> torch.Tensor:
-        calls.append(self.versions._in_use)
+        calls.append(self.versions.in_use)
         return plain(self, *arguments)
 
     monkeypatch.setattr(type(setting.toy), "predict", counted)
