@@ -181,7 +181,7 @@ def ehrlich(
         prior: The pretrained model.
     """
     if preset == "demo":
-        budget, rounds, steps = 240, 4, 6
+        budget, rounds, steps, pool = 240, 4, 6, 600
     oracle = Ehrlich(seed=instance, noise=noise)
     return Recipe(
         name="ehrlich",
