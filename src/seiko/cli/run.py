@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,11 +97,12 @@ def open_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | No
 def run_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | None) -> None:
     """Run the closed loop to its end and print its summary."""
     from seiko.campaign import run
+    from seiko.cli.interrupt import interruptible
     from seiko.cli.progress import view
     from seiko.cli.summary import summarise
 
     campaign, place = open_recipe(recipe, arguments, out, closed=True)
-    with campaign:
+    with campaign, interruptible() as check:
         made, state = campaign.recipe, campaign.state
         if state.reports and not campaign.done:
             say(f"{place}: going on after round {len(state.reports)} of {made.rounds}")
@@ -113,7 +114,12 @@ def run_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | Non
             labels=state.answered,
             reports=list(state.reports),
         ) as shown:
-            run(campaign, progress=shown.progress, finished=shown.finished)
+
+            def progress(stage: str, done: int, total: int, numbers: Mapping[str, float]) -> None:
+                check()
+                shown.progress(stage, done, total, numbers)
+
+            run(campaign, progress=progress, finished=shown.finished)
         deliver(as_json(summarise(campaign.state, place)), None)
         say(f"{place}: finished; `seiko report {place}` draws it")
 
