@@ -58,15 +58,14 @@ Runner: TypeAlias = Callable[[Ground, Recipe, float], Sequence[Checkpoint]]
 
 def trained(ground: Ground, recipe: Recipe, seconds: float) -> list[Checkpoint]:
     """Run the recipe's update as a round does, for about as many steps as the seconds allow."""
-    model = recipe.model.load()
+    rehearsal, model = recipe.model.load(), recipe.model.load()
+    assert isinstance(rehearsal, MaskedLM)
     assert isinstance(model, MaskedLM)
-    start, clock = time.process_time(), _Clock(model, seconds)
-    times: list[float] = [start]
-    _improve(ground, recipe, model, WARM_UP, lambda step: times.append(time.process_time()))
+    law(ModelPolicy(rehearsal, "pretrained"))  # what a frozen backbone says is remembered: the first steps are slower
+    times = [time.process_time()]
+    _improve(ground, recipe, rehearsal, WARM_UP, lambda step: times.append(time.process_time()))
     steps = max(1, round(seconds * (WARM_UP - 1) / (times[-1] - times[1])))
-    assert model.versions is not None
-    model.versions.reset()
-    clock.start()
+    clock = _Clock(model, seconds)
     _improve(ground, recipe, model, steps, clock.tick)
     clock.look(steps)
     return clock.found
@@ -125,9 +124,6 @@ class _Clock:
         self.model = model
         self.found: list[Checkpoint] = []
         self._due = [share * seconds for share in CHECKPOINTS]
-        self.start()
-
-    def start(self) -> None:
         self._started = time.process_time()
 
     def tick(self, steps: int) -> None:

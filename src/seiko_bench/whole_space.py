@@ -15,7 +15,6 @@ from seiko_bench.theory_judge import BLOCK, NOMINAL
 __all__ = ["whole_space"]
 
 
-@torch.no_grad()
 def whole_space(campaign: Campaign, ground: Ground) -> dict[str, Any]:
     """Return what the last model and belief of a run are worth over all designs.
 
@@ -31,10 +30,11 @@ def whole_space(campaign: Campaign, ground: Ground) -> dict[str, Any]:
         coverage_space: Share of all designs within mean ± 1.96 std of the belief.
         correlation: Of the belief's mean with r, over all designs.
     """
-    belief = campaign.belief()
+    belief = campaign.belief()  # fitted again if the run was finished by another process
     assert belief is not None, "a run that fitted nothing cannot be judged"
     current = law(ModelPolicy(campaign.model))
-    parts = [belief.posterior(x) for x in torch.split(ground.designs, BLOCK)]
+    with torch.no_grad():
+        parts = [belief.posterior(x) for x in torch.split(ground.designs, BLOCK)]
     mean, std = (torch.cat([getattr(part, name) for part in parts]).double() for name in ("mean", "std"))
     return {
         "exact_mean": float(current @ ground.reward),
