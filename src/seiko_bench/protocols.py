@@ -125,13 +125,8 @@ def _seen_transitions(oracle: Ehrlich, sequences: int = 2000) -> Screen:
 PAPER: dict[str, Any] = {
     "selection": "everything",
     "update": "backprop",
-    "tune": "full",
     "reward": "ensemble",
     "acquisition": "bootstrap",
-    "final_acquisition": None,
-    "steps": 40,
-    "final_steps": 160,
-    "samples": 128,
 }
 """The paper's loop: its options of the recipe `tfbind8`."""
 

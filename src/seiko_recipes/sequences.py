@@ -59,7 +59,7 @@ def tfbind8(
     rounds: int = 5,
     seed: int = 0,
     update: UpdateName = "memory",
-    tune: TuningName = "side",
+    tune: TuningName | None = None,
     selection: SelectionName = "top",
     acquisition: AcquisitionName = "ucb",
     final_acquisition: AcquisitionName | None = "greedy",
@@ -68,9 +68,9 @@ def tfbind8(
     kl_budget: float | None = 4.9,
     alpha: float = 0.1,
     beta: float = 0.02,
-    steps: int = 12,
-    final_steps: int = 40,
-    samples: int = 1024,
+    steps: int | None = None,
+    final_steps: int | None = None,
+    samples: int | None = None,
     pool: int = 3000,
     remask: float = 0.5,
     mask_rate: float = 0.3,
@@ -86,10 +86,12 @@ def tfbind8(
         seed: Seeds everything.
         update: How the model moves; "guidance" and "smc" steer the pretrained model and train nothing, "none" leaves it
             as it is.
-        tune: What moves: a network beside the pretrained one, all of its weights, or adapters in it.
+        tune: What moves: a network beside the pretrained one, all of its weights, or adapters in it; none for what
+            suits the update.
         selection: How a batch is chosen; "everything" labels each i.i.d. draw, as the paper does.
         acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble" or "mlp".
-        final_acquisition: What the last update goes by, after which no label follows; none for the same as before.
+        final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
+            which it always is where selection is "everything".
         reward: "windows": last layer on landmarks of letter windows of both strands; "gp": Gaussian process on the same
             windows and on what the prior itself makes of a sequence; "ensemble": of networks with shared windows;
             "mlp": of plain networks.
@@ -97,7 +99,7 @@ def tfbind8(
         kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
         alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
         beta: Coefficient of the previous anchor, reward standard deviations a nat.
-        steps: Steps of the update a round.
+        steps: Steps of the update a round; none for what suits the update, here and in the next two.
         final_steps: Steps of the last round, whose model is the result.
         samples: Trajectories a step.
         pool: Candidates that a batch is chosen from.
@@ -111,6 +113,13 @@ def tfbind8(
         raise ValueError("acquisition bootstrap needs an ensemble, got reward windows: choose reward ensemble or mlp")
     symmetry = ReverseComplement()
     paper = selection == "everything"
+    if paper:
+        final_acquisition = None
+    pace = (12, 40, 1024) if update == "memory" else (40, 160, 1024 if update in ("guidance", "smc") else 128)
+    steps, final_steps, samples = (
+        usual if given is None else given for given, usual in zip((steps, final_steps, samples), pace, strict=True)
+    )
+    tune = tune or ("full" if update == "backprop" else "side")
     return Recipe(
         name="tfbind8",
         model=MaskedLMSource(name=prior, tuning=_tuning(tune)),

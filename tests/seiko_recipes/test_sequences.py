@@ -14,11 +14,11 @@ import pytest
 
 import seiko
 from seiko import config
-from seiko.acquisition import BootstrapMax
+from seiko.acquisition import BootstrapMax, Greedy
 from seiko.campaign import Campaign, Recipe, run
 from seiko.data import DataUnavailable
 from seiko.diffusion import Noise, rollout
-from seiko.models import MaskedLMSource, ModelPolicy
+from seiko.models import FullFineTuning, MaskedLMSource, ModelPolicy, SideNetwork
 from seiko.oracles import Ehrlich, tfbind8
 from seiko.rewards import ReverseComplement
 from seiko.updates import FixedStrength
@@ -111,6 +111,21 @@ def test_two_strands_are_one_molecule_unless_told_otherwise() -> None:
     assert sequences.tfbind8(selection="everything").same is None, "the paper's loop labels each draw"
     assert make("dna").same == ReverseComplement()
     assert make("dna", double_stranded=False).same is None
+
+
+def test_what_is_not_given_suits_the_update() -> None:
+    memory, backprop = sequences.tfbind8(), sequences.tfbind8(update="backprop")
+    assert (memory.steps, memory.final_steps, memory.samples) == (12, 40, 1024)
+    assert (backprop.steps, backprop.final_steps, backprop.samples) == (40, 160, 128)
+    assert isinstance(memory.model.tuning, SideNetwork)  # type: ignore[attr-defined]
+    assert isinstance(backprop.model.tuning, FullFineTuning)  # type: ignore[attr-defined]
+    assert sequences.tfbind8(steps=3).steps == 3
+    assert isinstance(sequences.tfbind8(tune="full").model.tuning, FullFineTuning)  # type: ignore[attr-defined]
+
+
+def test_the_paper_s_loop_stays_optimistic_to_the_end() -> None:
+    assert isinstance(sequences.tfbind8().final_acquisition, Greedy)
+    assert sequences.tfbind8(selection="everything").final_acquisition is None
 
 
 def test_the_demo_is_small() -> None:
