@@ -116,7 +116,10 @@ class MemoryDistill:
 
         Raises:
             TypeError: If the policy's steps are not masked transitions.
+            ValueError: If there is conditioning: one memory serves one law.
         """
+        if conditioning is not None:
+            raise ValueError("MemoryDistill keeps one memory for all draws and takes no conditioning: choose PPO")
         with torch.no_grad():
             trajectory = rollout(policy, conditioning, noise)
             if not isinstance(trajectory.laws[0], MaskedTransition):

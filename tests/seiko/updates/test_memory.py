@@ -105,6 +105,12 @@ def test_a_gaussian_model_is_refused(gaussian: Any) -> None:
         update.step(update.init(gaussian.policy), gaussian.policy, problem, None, Noise.seeded(0, 8))
 
 
+def test_conditioning_is_refused(masked: Any) -> None:
+    update = MemoryDistill()
+    with pytest.raises(ValueError, match="takes no conditioning"):
+        update.step(update.init(masked.policy), masked.policy, masked.problem(), torch.zeros(8), Noise.seeded(0, 8))
+
+
 def test_the_memory_grows_and_forgets_nothing(masked: Any) -> None:
     update = MemoryDistill(epochs=1, batch=16)
     state = update.init(masked.policy)
