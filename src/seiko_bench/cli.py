@@ -34,7 +34,8 @@ def bench(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
     methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A few labels only: does it run?")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Runs at a time, each on one thread.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each run; results depend on it in the digits.")] = 1,
     runs: Annotated[Path | None, typer.Option(help="Keep run folders here; an interrupted benchmark goes on.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the result files.")] = Path("benchmarks/results"),
     figures: Annotated[Path | None, typer.Option(help="Folder of the figures of theory; without it, OUT.")] = None,
@@ -45,8 +46,7 @@ def bench(
     """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json."""
     protocol = _protocol(name, seconds)
     chosen = _chosen(name, protocol, methods)
-    passed = (seconds,) if name == "theory" else ()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     folder = runs or Path(tempfile.mkdtemp(prefix="seiko-bench-"))
     out.mkdir(parents=True, exist_ok=True)
     columns = (
@@ -60,7 +60,7 @@ def bench(
         for method in chosen:
             task = progress.add_task(f"{name} {method}", total=seeds)
             futures = [
-                pool.submit(_one, name, method, seed, str(folder / f"{name}-{method}-{seed}"), quick, *passed)
+                pool.submit(_one, name, method, seed, str(folder / f"{name}-{method}-{seed}"), quick, threads, seconds)
                 for seed in range(seeds)
             ]
             records = []
@@ -71,7 +71,9 @@ def bench(
             command = f"seiko bench {name} --seeds {seeds} --methods {method}{' --quick' if quick else ''}"
             if method.startswith("fixed-") and seconds != SECONDS:
                 command += f" --seconds {seconds:g}"
-            _write(path, protocol, method, command, workers, records)
+            if threads != 1:
+                command += f" --threads {threads}"
+            _write(path, protocol, method, command, workers, threads, records)
             print(path)
     if name == "theory":
         from seiko_bench.theory_figures import figures as draw
@@ -103,20 +105,28 @@ def _chosen(name: str, protocol: Protocol, methods: str) -> list[str]:
     return list(chosen)
 
 
-def _one(name: str, method: str, seed: int, folder: str, quick: bool, seconds: float = SECONDS) -> dict[str, Any]:
+def _one(
+    name: str, method: str, seed: int, folder: str, quick: bool, threads: int = 1, seconds: float = SECONDS
+) -> dict[str, Any]:
     import warnings
 
     import torch
 
     from seiko.updates import BiasedGradientWarning
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     warnings.simplefilter("ignore", BiasedGradientWarning)
     return _protocol(name, seconds).methods[method](seed, Path(folder), quick)
 
 
 def _write(
-    path: Path, protocol: Protocol, method: str, command: str, workers: int, records: list[dict[str, Any]]
+    path: Path,
+    protocol: Protocol,
+    method: str,
+    command: str,
+    workers: int,
+    threads: int,
+    records: list[dict[str, Any]],
 ) -> None:
     from seiko_bench.statistics import summarise
 
@@ -130,7 +140,7 @@ def _write(
         "method": method,
         "command": command,
         "version": seiko.__version__,
-        "threads_a_run": 1,
+        "threads_a_run": threads,
         "runs_at_a_time": workers,
         "summary": summary,
         "runs": records,

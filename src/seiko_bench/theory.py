@@ -144,6 +144,7 @@ def theory(seconds: float) -> Protocol:
             "floor",
             "floor_ratio",
             "seconds",
+            "wall",
         ),
     )
 

@@ -40,13 +40,15 @@ class Checkpoint:
     """A law and what it cost.
 
     Args:
-        seconds: Processor time of the update so far.
+        seconds: Processor time of the update so far, all threads together.
+        wall: Seconds that passed meanwhile, which say as much on an idle machine only.
         steps: Steps that it took.
         law: Of the model then.
         draws: None for an exact law, else of how many draws the law is the frequencies.
     """
 
     seconds: float
+    wall: float
     steps: int
     law: Float[Tensor, "n"]
     draws: int | None = None
@@ -81,7 +83,7 @@ def steered(steering: Steering) -> Runner:
         drawn: list[Tensor] = []
         found: list[Checkpoint] = []
         due = [share * seconds for share in (*CHECKPOINTS, 1.0)]
-        started = time.process_time()
+        started, wall = time.process_time(), time.monotonic()
         while due:
             streams = Noise.seeded(recipe.seed, range(len(drawn) * block, (len(drawn) + 1) * block))
             drawn.append(steering.draw(pretrained, problem, None, streams).x_0)
@@ -90,7 +92,8 @@ def steered(steering: Steering) -> Runner:
                 due = [later for later in due if later > passed]
                 x_0 = torch.cat(drawn)
                 law = frequencies(x_0, ground.vocabulary)
-                found.append(Checkpoint(seconds=passed, steps=len(drawn), law=law, draws=len(x_0)))
+                spent = {"seconds": passed, "wall": time.monotonic() - wall}
+                found.append(Checkpoint(**spent, steps=len(drawn), law=law, draws=len(x_0)))
         return found
 
     return run
@@ -124,7 +127,7 @@ class _Clock:
         self.model = model
         self.found: list[Checkpoint] = []
         self._due = [share * seconds for share in CHECKPOINTS]
-        self._started = time.process_time()
+        self._started, self._wall = time.process_time(), time.monotonic()
 
     def tick(self, steps: int) -> None:
         passed = time.process_time() - self._started
@@ -133,9 +136,11 @@ class _Clock:
             self.look(steps)
 
     def look(self, steps: int) -> None:
-        now = time.process_time()
-        self.found.append(Checkpoint(seconds=now - self._started, steps=steps, law=law(ModelPolicy(self.model))))
+        now, wall = time.process_time(), time.monotonic()
+        spent = {"seconds": now - self._started, "wall": wall - self._wall}
+        self.found.append(Checkpoint(**spent, steps=steps, law=law(ModelPolicy(self.model))))
         self._started += time.process_time() - now
+        self._wall += time.monotonic() - wall
 
 
 def fixed(ground: Ground, recipe: Recipe, runner: Runner, seconds: float) -> dict[str, Any]:
@@ -148,7 +153,7 @@ def fixed(ground: Ground, recipe: Recipe, runner: Runner, seconds: float) -> dic
         ratio: J(p) / J(p*).
         share: Share of the attainable gain in J.
         exact_mean, exact_kl: E_p[r], and nats from p_pre.
-        seconds, steps: What it took.
+        seconds, wall, steps: What it took.
         checkpoints: The same after parts of the time.
     """
     rows = [_row(ground, checkpoint) for checkpoint in runner(ground, recipe, seconds)]
@@ -164,6 +169,7 @@ def _row(ground: Ground, at: Checkpoint) -> dict[str, Any]:
         floor, floor_ratio = total_variation(ideal, best), ground.value(ideal) / ground.value(best)
     found = {
         "seconds": round(at.seconds, 2),
+        "wall": round(at.wall, 2),
         "steps": at.steps,
         "draws": at.draws,
         "floor": floor,
