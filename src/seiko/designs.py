@@ -10,7 +10,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-__all__ = ["Design"]
+__all__ = ["INVALID", "Design"]
+
+INVALID = "invalid"
+"""Kind of what a model drew that is no design in its domain (text that is no molecule): it is never sent to an oracle."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -19,11 +22,16 @@ class Design:
 
     Args:
         content: Canonical text, for example ``"ACGTTGCA"``.
-        kind: How to read it: ``"dna"``, ``"protein"``, ``"tokens"``, ``"smiles"``.
+        kind: How to read it: ``"dna"``, ``"protein"``, ``"tokens"``, ``"smiles"``, or ``"invalid"``.
     """
 
     content: str
     kind: str = "dna"
+
+    @property
+    def valid(self) -> bool:
+        """Whether it is a design at all."""
+        return self.kind != INVALID
 
     @property
     def key(self) -> str:

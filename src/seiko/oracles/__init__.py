@@ -1,10 +1,67 @@
-"""Who answers: oracles that turn designs into labels."""
+"""Who answers: oracles that turn designs into labels.
+
+sequences      TFBind8, Ehrlich
+molecules      QED, PenalisedLogP, SA, MoleculeProperty, PMO; by name with oracle_named
+your own       PythonFunction, by module:function
+around others  Desired with a desirability, WeightedMean, WeightedGeometricMean
+"""
 
 from __future__ import annotations
 
 from seiko.oracles.base import Label, Oracle
+from seiko.oracles.composite import Desired, WeightedGeometricMean, WeightedMean
+from seiko.oracles.desirability import (
+    Above,
+    Below,
+    Desirability,
+    DoubleSigmoid,
+    Gaussian,
+    Ramp,
+    ReverseSigmoid,
+    Sigmoid,
+    Step,
+)
 from seiko.oracles.ehrlich import Ehrlich, tokens_to_designs
 from seiko.oracles.ehrlich_function import EhrlichFunction
+from seiko.oracles.function import PythonFunction
+from seiko.oracles.molecules import (
+    MOLECULE_ORACLES,
+    PMO,
+    PMO_TASKS,
+    QED,
+    SA,
+    MoleculeProperty,
+    PenalisedLogP,
+    oracle_named,
+)
 from seiko.oracles.tfbind8 import TFBind8
 
-__all__ = ["Ehrlich", "EhrlichFunction", "Label", "Oracle", "TFBind8", "tokens_to_designs"]
+__all__ = [
+    "MOLECULE_ORACLES",
+    "PMO",
+    "PMO_TASKS",
+    "QED",
+    "SA",
+    "Above",
+    "Below",
+    "Desirability",
+    "Desired",
+    "DoubleSigmoid",
+    "Ehrlich",
+    "EhrlichFunction",
+    "Gaussian",
+    "Label",
+    "MoleculeProperty",
+    "Oracle",
+    "PenalisedLogP",
+    "PythonFunction",
+    "Ramp",
+    "ReverseSigmoid",
+    "Sigmoid",
+    "Step",
+    "TFBind8",
+    "WeightedGeometricMean",
+    "WeightedMean",
+    "oracle_named",
+    "tokens_to_designs",
+]

@@ -1,0 +1,58 @@
+"""Fingerprints: RDKit's folded counts, similarity against its own and by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+pytest.importorskip("rdkit")
+
+from rdkit import DataStructs
+from rdkit.Chem import rdFingerprintGenerator
+
+from seiko.chemistry import morgan_counts, parse, tanimoto
+
+SMILES = ["CCO", "CCCCCCCC", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O", "C"]
+
+
+def test_counts_and_similarity_are_those_of_rdkit() -> None:
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=512)
+    theirs = [generator.GetCountFingerprint(parse(smiles)) for smiles in SMILES]
+    ours = morgan_counts(SMILES, radius=2, size=512)
+    assert [row.nonzero().flatten().tolist() for row in ours] == [sorted(t.GetNonzeroElements()) for t in theirs]
+    assert ours.sum(1).tolist() == [sum(t.GetNonzeroElements().values()) for t in theirs]
+    expected = torch.tensor([DataStructs.BulkTanimotoSimilarity(t, theirs) for t in theirs])
+    torch.testing.assert_close(tanimoto(ours, ours), expected.to(ours.dtype))
+
+
+def test_no_molecule_is_a_zero_row_and_repeats_are_equal() -> None:
+    first, second = morgan_counts(["CC(", "CCO"]), morgan_counts(["CC(", "CCO"])
+    assert first.shape == (2, 2048)
+    assert first.sum(1).tolist() == [0.0, 6.0]
+    assert torch.equal(first, second)
+    first.zero_()
+    assert morgan_counts(["CCO"]).sum() == 6
+    assert morgan_counts([]).shape == (0, 2048)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 1000.0])
+def test_similarity_by_definition(scale: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randint(0, 6, (7, 40), generator=generator).double() * scale
+    b = torch.randint(0, 9, (5, 40), generator=generator).double() * scale
+    expected = torch.minimum(a[:, None], b[None]).sum(-1) / torch.maximum(a[:, None], b[None]).sum(-1)
+    torch.testing.assert_close(tanimoto(a, b), expected)
+
+
+def test_similarity_of_bits_and_of_nothing() -> None:
+    a = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    b = torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    torch.testing.assert_close(tanimoto(a, b), torch.tensor([[1 / 3, 0.0], [0.0, 1.0]]))
+    assert tanimoto(a[:0], b).shape == (0, 2)
+
+
+def test_refuses_what_is_no_size() -> None:
+    with pytest.raises(ValueError, match="size must be a positive number of counts, got 0"):
+        morgan_counts(["C"], size=0)
+    with pytest.raises(ValueError, match="radius must be"):
+        morgan_counts(["C"], radius=-1)
