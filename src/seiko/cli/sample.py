@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seiko.cli.errors import InputError
+from seiko.cli.molecules import as_molecules
 from seiko.cli.output import as_csv, deliver, say
 from seiko.cli.runs import Force, OutFile, is_run, open_run
+from seiko.designs import INVALID
 
 if TYPE_CHECKING:
     from seiko.designs import Design
@@ -66,7 +68,9 @@ def sample(
             raise InputError(f"--round belongs to a run; {source} is a pretrained model")
         designs = _from_prior(source, n, seed)
     deliver(write_designs(designs, format), out, force=force)
-    say(f"{len(designs)} designs, {len({design.key for design in designs})} of them distinct")
+    invalid = sum(not design.valid for design in designs)
+    distinct = len({design.key for design in designs})
+    say(f"{len(designs)} designs, {distinct} of them distinct" + (f", {invalid} invalid" if invalid else ""))
 
 
 def write_designs(designs: list[Design], format: SampleFormat) -> str:
@@ -75,17 +79,23 @@ def write_designs(designs: list[Design], format: SampleFormat) -> str:
     Raises:
         InputError: If the format makes no sense for their kind.
     """
-    kind = designs[0].kind
+    kind = next((design.kind for design in designs if design.valid), INVALID)
     if format is SampleFormat.csv:
         return as_csv(("design", "kind"), [{"design": design.content, "kind": design.kind} for design in designs])
     if kind not in KINDS[format]:
-        fitting = [name.value for name, kinds in KINDS.items() if kind in kinds and name in (SampleFormat.fasta,)]
+        fitting = [name.value for name, kinds in KINDS.items() if kind in kinds and name is not SampleFormat.png]
         raise InputError(
             f"designs of kind {kind!r} cannot be written as {format.value}: use {' or '.join(['csv', *fitting])}"
         )
-    if format is not SampleFormat.fasta:
+    if format is SampleFormat.png:
         raise InputError(f"--format {format.value} belongs to a later version: use csv")
-    return "".join(f">sample-{i}\n{design.content}\n" for i, design in enumerate(designs, start=1))
+    if format is SampleFormat.fasta:
+        return "".join(f">sample-{i}\n{design.content}\n" for i, design in enumerate(designs, start=1))
+    rows = [
+        {"id": f"sample-{i}", "design": design.content, "kind": design.kind, "key": design.key}
+        for i, design in enumerate(designs, start=1)
+    ]
+    return as_molecules(rows, "smiles" if format is SampleFormat.smiles else "sdf")
 
 
 def _from_prior(name: str, n: int, seed: int) -> list[Design]:

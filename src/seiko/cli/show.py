@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seiko.cli.errors import InputError
+from seiko.cli.molecules import as_molecules
 from seiko.cli.output import as_csv, as_json, as_jsonl, deliver, say
 from seiko.cli.runs import RunPlace, open_run, read_state
 
@@ -36,10 +37,12 @@ LABEL_COLUMNS = (
 
 
 class TableFormat(StrEnum):
-    """Formats of a table."""
+    """Formats of a table; the last two are for molecules."""
 
     csv = "csv"
     jsonl = "jsonl"
+    smiles = "smiles"
+    sdf = "sdf"
 
 
 def status(
@@ -95,7 +98,9 @@ def export(
     model: Annotated[
         bool, typer.Option("--model", help="The model after the last finished round, as a folder.")
     ] = False,
-    format: Annotated[TableFormat, typer.Option("--format", help="Of the table.")] = TableFormat.csv,
+    format: Annotated[
+        TableFormat, typer.Option("--format", help="Of the table; smiles and sdf are for molecules.")
+    ] = TableFormat.csv,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="File of the table (else standard output), or folder of the model."),
@@ -109,7 +114,7 @@ def export(
         raise InputError("say what to export: --labels or --model")
     if labels:
         rows = _label_rows(read_state(run))
-        deliver(as_csv(LABEL_COLUMNS, rows) if format is TableFormat.csv else as_jsonl(rows), out, force=force)
+        deliver(_label_table(rows, format), out, force=force)
         say(f"{len(rows)} labels" + (f", written to {out}" if out else ""))
         return
     folder = out or run_folder(run) / "model"
@@ -135,6 +140,14 @@ def _label_rows(state: RunState) -> list[dict[str, Any]]:
         for query in state.queries.values()
         if query.id in state.labels
     ]
+
+
+def _label_table(rows: list[dict[str, Any]], format: TableFormat) -> str:
+    if format is TableFormat.csv:
+        return as_csv(LABEL_COLUMNS, rows)
+    if format is TableFormat.jsonl:
+        return as_jsonl(rows)
+    return as_molecules(rows, "smiles" if format is TableFormat.smiles else "sdf")
 
 
 def _export_model(run: str, out: Path, *, force: bool) -> None:

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["CalibrationRow", "DesignRow", "LogoData", "ReportData", "RoundRow", "Status", "letter_frequencies"]
+__all__ = [
+    "CalibrationRow",
+    "DesignRow",
+    "LogoData",
+    "MoleculeData",
+    "ReportData",
+    "RoundRow",
+    "Status",
+    "letter_frequencies",
+]
 
 Status = Literal["value", "infeasible", "failed", "retracted", "pending"]
 
@@ -179,6 +188,23 @@ class LogoData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoleculeData:
+    """Fresh SMILES of the pretrained and of the current model; what of them is no molecule is told, not drawn.
+
+    Args:
+        before: Samples of the pretrained model; empty before the first finished round.
+        after: Samples of the model after the last round.
+        known: What a drawn molecule is compared with, for example the training data; empty for `before`.
+        known_name: What `known` is, in words.
+    """
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    known_name: str = "known molecules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportData:
     """One run, as the page shows it.
 
@@ -196,6 +222,7 @@ class ReportData:
         designs: All queries in the order in which they were asked.
         rounds: Finished rounds, in order.
         logos: Letter frequencies before and after; None where positions do not align (molecules, images).
+        molecules: Samples before and after of a run whose designs are SMILES; None for every other kind.
         kl_budget: Nats from the pretrained model that the recipe allows; None if it fixes alpha instead.
         reward_name: Name of the label, with its unit, for the axes.
         diversity_unit: Unit of `RoundRow.diversity`.
@@ -217,6 +244,7 @@ class ReportData:
     designs: tuple[DesignRow, ...] = ()
     rounds: tuple[RoundRow, ...] = ()
     logos: LogoData | None = None
+    molecules: MoleculeData | None = None
     kl_budget: float | None = None
     reward_name: str = "reward"
     diversity_unit: str = "positions"

@@ -1,40 +1,46 @@
 """The report's record, filled from a run.
 
-Everything comes from the ledger but for the logo's first half: fresh samples of the pretrained model are drawn anew,
-from a fixed seed. The date is that of the run's start, so that the same run gives the same page.
+Everything comes from the ledger but for what the pretrained model writes (the logo's first half, the molecules before
+tuning): its samples are drawn anew, from a fixed seed. The date is that of the run's start, so that the same run gives
+the same page.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
 import seiko
 from seiko.campaign import CalibrationReport, Campaign, Query, RoundReport, RunState
-from seiko.models import MaskedLM
+from seiko.models import Alphabet, MaskedLM
 from seiko.report.advice import alarms, recommendations
-from seiko.report.data import CalibrationRow, DesignRow, LogoData, ReportData, RoundRow
+from seiko.report.data import CalibrationRow, DesignRow, LogoData, MoleculeData, ReportData, RoundRow
+from seiko.report.molecule_changes import drift_alarms
 from seiko.updates import KLBudget
 
 __all__ = ["report_data"]
 
-DRAWN = 200  # fresh samples of the pretrained model for the logo; as many as a round's report keeps
+DRAWN = 200  # fresh samples of the pretrained model; as many as a round's report keeps
 
 
-def report_data(campaign: Campaign, *, title: str | None = None) -> ReportData:
+def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence[str] = ()) -> ReportData:
     """Return what the page of a run shows.
 
     Args:
-        campaign: The run; its model is loaded only if a round is finished, for the logo.
+        campaign: The run; its model is loaded only if a round is finished, for what it wrote before tuning.
         title: Heading of the page; None for the recipe's name.
+        known: SMILES that the molecules of a run are compared with, for example those the prior was trained on; empty
+            for the pretrained model's own samples.
 
     Raises:
         LedgerError: If the run cannot be read.
     """
     recipe, state = campaign.recipe, campaign.state
     nats = recipe.strength.nats if recipe.update is not None and isinstance(recipe.strength, KLBudget) else None
-    logos = _logos(campaign, state) if state.reports else None
+    molecules = _molecules(campaign, state, known)
+    logos = _logos(campaign, state) if state.reports and molecules is None else None
     length = len(logos.before) if logos is not None else None
     space = None if logos is None else float(len(logos.alphabet)) ** min(len(logos.before), 50)
     return ReportData(
@@ -51,10 +57,11 @@ def report_data(campaign: Campaign, *, title: str | None = None) -> ReportData:
         designs=tuple(_design_row(query, state) for query in state.queries.values()),
         rounds=tuple(_round_row(report) for report in state.reports),
         logos=logos,
+        molecules=molecules,
         kl_budget=nats,
         reward_name=getattr(recipe.oracle, "name", None) or "label",
         diversity_max=None if length is None else float(length),
-        alarms=alarms(state, nats, space),
+        alarms=alarms(state, nats, space) + (() if molecules is None else drift_alarms(molecules)),
         recommendations=recommendations(state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space),
     )
 
@@ -98,7 +105,7 @@ def _calibration_row(found: CalibrationReport | None) -> CalibrationRow | None:
 def _logos(campaign: Campaign, state: RunState) -> LogoData | None:
     """Return letter frequencies before and after; None for a model whose designs are not aligned letters."""
     model = campaign.model
-    if not isinstance(model, MaskedLM):
+    if not isinstance(model, MaskedLM) or not isinstance(model.alphabet, Alphabet):
         return None
     split = model.alphabet.split
     before = campaign.sample(DRAWN, round=0)
@@ -107,6 +114,19 @@ def _logos(campaign: Campaign, state: RunState) -> LogoData | None:
         [split(design.content) for design in before],
         [split(content) for content in state.reports[-1].samples],
         kind=model.alphabet.kind,
+    )
+
+
+def _molecules(campaign: Campaign, state: RunState, known: Sequence[str]) -> MoleculeData | None:
+    """Return samples before and after; None for a run whose designs are not SMILES, or that has asked for nothing."""
+    kinds = {query.design.kind for query in state.queries.values()}
+    if kinds != {"smiles"}:
+        return None
+    before = campaign.sample(DRAWN, round=0) if state.reports else []
+    return MoleculeData(
+        before=tuple(design.content for design in before),
+        after=state.reports[-1].samples if state.reports else (),
+        known=tuple(known),
     )
 
 
