@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy, Thompson
-from seiko.campaign import Diverse, Everything, Fresh, Recipe, Remask, Selection, TopAcquisition
+from seiko.campaign import Fresh, Recipe, Remask
 from seiko.models import Alphabet, FullFineTuning, LoRA, MaskedLMSource, SideNetwork, Tuning
 from seiko.oracles import Ehrlich, TFBind8
 from seiko.rewards import (
@@ -34,21 +33,18 @@ from seiko.updates import (
     SMC,
     DirectBackprop,
     Distill,
-    FixedStrength,
     Guidance,
     KLBudget,
     MemoryDistill,
     Steering,
-    Strength,
     Update,
 )
+from seiko_recipes.choices import AcquisitionName, SelectionName, acquisition_of, selection_of, strength_of
 
 __all__ = ["dna", "ehrlich", "tfbind8"]
 
 UpdateName = Literal["memory", "ppo", "distill", "backprop", "guidance", "smc", "none"]
 TuningName = Literal["side", "full", "lora"]
-SelectionName = Literal["top", "diverse", "everything"]
-AcquisitionName = Literal["ucb", "bootstrap", "thompson", "greedy"]
 MemberlessAcquisitionName = Literal["ucb", "thompson", "greedy"]  # where the reward model is no ensemble
 RewardName = Literal["windows", "gp", "ensemble", "mlp"]
 
@@ -125,16 +121,16 @@ def tfbind8(
         model=MaskedLMSource(name=prior, tuning=_tuning(tune)),
         oracle=TFBind8(noise=noise, seed=seed),
         reward_model=_dna_reward(reward, symmetry, prior),
-        acquisition=_acquisition(acquisition, c),
-        final_acquisition=None if final_acquisition is None else _acquisition(final_acquisition, c),
+        acquisition=acquisition_of(acquisition, c),
+        final_acquisition=None if final_acquisition is None else acquisition_of(final_acquisition, c),
         update=_update(update),
-        strength=_strength(kl_budget, alpha, beta, rate=0.25 if update == "memory" else 0.05),
+        strength=strength_of(kl_budget, alpha, beta, rate=0.25 if update == "memory" else 0.05),
         steps=steps,
         final_steps=final_steps,
         samples=samples,
         candidates=_candidates(0.0 if paper else remask, mask_rate),
         pool=pool,
-        selection=_selection(selection),
+        selection=selection_of(selection),
         same=None if both_strands or paper else symmetry,
         budget=budget,
         rounds=rounds,
@@ -198,15 +194,15 @@ def ehrlich(
         oracle=oracle,
         reward_model=LastLayer(features=SpacedPairs(vocabulary=oracle.vocabulary)),
         feasibility=Feasibility(features=SpacedPairs(vocabulary=oracle.vocabulary)) if feasibility else None,
-        acquisition=_acquisition(acquisition, c),
+        acquisition=acquisition_of(acquisition, c),
         update=_update(update),
-        strength=_strength(kl_budget, alpha, beta),
+        strength=strength_of(kl_budget, alpha, beta),
         steps=steps,
         samples=samples,
         look=100,
         candidates=_candidates(0.0 if selection == "everything" else remask, mask_rate),
         pool=pool,
-        selection=_selection(selection),
+        selection=selection_of(selection),
         budget=budget,
         rounds=rounds,
         seed=seed,
@@ -255,14 +251,14 @@ def dna(
         name="dna",
         model=MaskedLMSource(name=prior, tuning=FullFineTuning() if lora is None else LoRA(rank=lora)),
         reward_model=LastLayer(features=Windows(vocabulary=len(Alphabet.dna())), symmetry=symmetry),
-        acquisition=_acquisition(acquisition, c),
+        acquisition=acquisition_of(acquisition, c),
         update=_update("ppo"),
         strength=KLBudget(nats=kl_budget),
         steps=steps,
         samples=samples,
         candidates=_candidates(remask, mask_rate),
         pool=pool,
-        selection=_selection(selection),
+        selection=selection_of(selection),
         same=symmetry,
         budget=budget,
         rounds=rounds,
@@ -281,18 +277,6 @@ def _dna_reward(name: RewardName, symmetry: ReverseComplement, prior: str) -> Re
             return Ensemble(network=CNN(vocabulary=4, width=6), symmetry=symmetry)
         case "mlp":
             return Ensemble(network=MLP(feature=OneHot(vocabulary=4)), symmetry=symmetry)
-
-
-def _acquisition(name: AcquisitionName, c: float) -> Acquisition:
-    match name:
-        case "ucb":
-            return UCB(c=c)
-        case "bootstrap":
-            return BootstrapMax()
-        case "thompson":
-            return Thompson()
-        case "greedy":
-            return Greedy()
 
 
 def _tuning(name: TuningName) -> Tuning:
@@ -321,22 +305,6 @@ def _update(name: UpdateName) -> Update[Any] | Steering | None:
             return DirectBackprop()
         case "none":
             return None
-
-
-def _selection(name: SelectionName) -> Selection:
-    match name:
-        case "top":
-            return TopAcquisition()
-        case "diverse":
-            return Diverse()
-        case "everything":
-            return Everything(paper=True)
-
-
-def _strength(kl_budget: float | None, alpha: float, beta: float, rate: float = 0.05) -> Strength:
-    if kl_budget is None:
-        return FixedStrength(alpha=alpha, beta=beta)
-    return KLBudget(nats=kl_budget, beta=beta, rate=rate)
 
 
 def _candidates(remask: float, mask_rate: float) -> tuple[Fresh | Remask, ...]:

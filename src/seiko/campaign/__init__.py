@@ -25,10 +25,13 @@ from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
+    from seiko.campaign.library import Library
     from seiko.campaign.loop import run
     from seiko.campaign.recipe import Recipe
+    from seiko.campaign.rewrite import Rewrite
     from seiko.campaign.round import Progress
     from seiko.campaign.sampler import Look, Sampler
+    from seiko.campaign.screens import PropertyRange, Screen, Substructure
     from seiko.campaign.selection import Diverse, Everything, Pool, Selection, TopAcquisition
 
 __all__ = [
@@ -47,6 +50,7 @@ __all__ = [
     "LedgerCorrupted",
     "LedgerError",
     "LedgerReadOnly",
+    "Library",
     "Look",
     "NoRun",
     "NothingAsked",
@@ -54,14 +58,18 @@ __all__ = [
     "Pool",
     "PoolExhausted",
     "Progress",
+    "PropertyRange",
     "Query",
     "Recipe",
     "RecipeMismatch",
     "Remask",
+    "Rewrite",
     "RoundReport",
     "RunState",
     "Sampler",
+    "Screen",
     "Selection",
+    "Substructure",
     "TopAcquisition",
     "UnknownQuery",
     "run",
@@ -70,10 +78,13 @@ __all__ = [
 _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
+    "library": ("Library",),
     "loop": ("run",),
     "recipe": ("Recipe",),
+    "rewrite": ("Rewrite",),
     "round": ("Progress",),
     "sampler": ("Look", "Sampler"),
+    "screens": ("PropertyRange", "Screen", "Substructure"),
     "selection": ("Diverse", "Everything", "Pool", "Selection", "TopAcquisition"),
 }
 _PLACES = {name: place for place, names in _NEED_TORCH.items() for name in names}

@@ -17,10 +17,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seiko.campaign.parents import choose_parents, editable, held_fast, masked_process
 from seiko.campaign.sampler import Sampler
-from seiko.diffusion import MaskedDiffusion, Noise, State
+from seiko.diffusion import Noise, State
 
-__all__ = ["CandidateSource", "Fresh", "Labelled", "Remask"]
+__all__ = ["CandidateSource", "Fresh", "Labelled", "Remask", "check_share"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class CandidateSource(Protocol):
         ...
 
 
-def _check_share(share: float) -> None:
+def check_share(share: float) -> None:
+    """Raise `ValueError` on a share that is not positive."""
     if not share > 0:
         raise ValueError(f"share must be positive, got {share}; leave the source out instead")
 
@@ -76,7 +78,7 @@ class Fresh:
     share: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_share(self.share)
+        check_share(self.share)
 
     @property
     def source(self) -> str:
@@ -88,7 +90,7 @@ class Fresh:
         return sampler.draw(noise)
 
 
-_PARENT, _MASK, _FIRST = 11, 12, 13  # sub-streams: which design, which positions, the one that is always masked
+_MASK, _FIRST = 12, 13  # sub-streams: which positions, the one that is always masked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +101,19 @@ class Remask:
         share: Part of the pool, relative to the other sources'.
         best: How many of the best labelled designs are started from, each equally often.
         mask_rate: Probability with which a position is masked; a pair (low, high) draws it for each candidate.
+        hits: Your own designs (SMILES of molecules, sequences), started from beside the labelled ones, and before any.
+        keep: SMARTS of a substructure: letters that hold its atoms are not masked. `Substructure` among the screens
+            refuses what lost it all the same.
     """
 
     share: float = 1.0
     best: int = 50
     mask_rate: float | tuple[float, float] = 0.3
+    hits: tuple[str, ...] = ()
+    keep: str | None = None
 
     def __post_init__(self) -> None:
-        _check_share(self.share)
+        check_share(self.share)
         if self.best < 1:
             raise ValueError(f"best must be at least 1 design, got {self.best}")
         low, high = self.rates
@@ -124,22 +131,21 @@ class Remask:
         return "remask"
 
     def propose(self, sampler: Sampler, labelled: Labelled, noise: Noise) -> State | None:
-        """Return one refilled design for each stream; None before the first label.
+        """Return one refilled design for each stream; None where there is nothing to start from.
 
         Raises:
             TypeError: If the model is not a masked diffusion model.
+            ValueError: If a hit is none of the model's designs.
         """
-        process = sampler.model.process
-        if not isinstance(process, MaskedDiffusion):
-            raise TypeError(f"Remask needs a masked diffusion model, this one uses {type(process).__name__}")
-        if len(labelled.y) == 0:
+        process = masked_process(sampler, "Remask")
+        start = choose_parents(sampler, labelled.x, labelled.y, self.best, self.hits, noise)
+        if start is None:
             return None
-        best = labelled.y.argsort(descending=True, stable=True)[: self.best]
-        parent = (noise.fold_in(_PARENT).uniform() * len(best)).long().clamp(max=len(best) - 1)
-        start = labelled.x[best[parent.to(best.device)]]
         u = noise.fold_in(_MASK).uniform((start.shape[1] + 1,))
         low, high = self.rates
         masked = u[:, 1:] < low + (high - low) * u[:, :1]
         always = (noise.fold_in(_FIRST).uniform() * start.shape[1]).long().clamp(max=start.shape[1] - 1)
         masked[torch.arange(len(masked)), always] = True
+        if self.keep is not None:
+            masked &= ~held_fast(editable(sampler, "keep"), start, self.keep)
         return sampler.draw(noise, start.masked_fill(masked, process.mask_token))

@@ -1,7 +1,8 @@
 """Keep a KL budget as a promise: a line search from the pretrained weights through the current ones.
 
-    weights(share) = pretrained + share * (current - pretrained),      KL(share) = nats by bisection, share <= 1.5
+    weights(share) = pretrained + share * (current - pretrained),      KL(share) = nats, share <= 1.5
 
+The root of the KL is nearly linear in the share, so that a secant search takes two or three looks at the model.
 Dual ascent holds the KL near the budget, with noise. Beyond the budget the model goes back part of the way, always;
 short of it, it goes on in the same direction, if the objective rises by that.
 
@@ -22,8 +23,9 @@ from seiko.models import DiffusionModel, ModelPolicy
 
 __all__ = ["land"]
 
-HALVINGS = 6
+TRIES = 6
 FARTHEST = 1.5
+NEAR = 0.96  # of the budget: near enough
 
 
 @torch.no_grad()
@@ -62,12 +64,30 @@ def land(
         return float(kl.mean()), float(objective(model.decode(trajectory.x_0)).mean())
 
     kl, value = look(1.0)
-    low, high = (0.0, 1.0) if kl > nats else (1.0, FARTHEST)
-    best = low
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if look(middle)[0] <= nats else (low, middle)
-    if kl > nats or look(low)[1] > value:
-        best = low
+    if NEAR * nats <= kl <= nats:
+        best = 1.0
+    else:
+        # (share, root of the KL) of the nearest looks on both sides of the budget
+        low, high = ((0.0, 0.0), (1.0, kl**0.5)) if kl > nats else ((1.0, kl**0.5), None)
+        reached = value
+        for _ in range(TRIES):
+            share = _next(low, high, ((1 + NEAR) / 2 * nats) ** 0.5)
+            found, gained = look(share)
+            if found > nats:
+                high = (share, found**0.5)
+                continue
+            low, reached = (share, found**0.5), gained
+            if found >= NEAR * nats or share == FARTHEST:
+                break
+        best = low[0] if kl > nats or reached > value else 1.0
     versions.load_state_dict({k: torch.lerp(pretrained[k], current[k], best) for k in current})
     return best
+
+
+def _next(low: tuple[float, float], high: tuple[float, float] | None, root: float) -> float:
+    """Return the share at which the root of the KL is to be expected, well inside of what is known."""
+    (start, at_start), (end, at_end) = low, high or low
+    if high is None:
+        return min(start * root / max(at_start, 1e-6), FARTHEST)
+    inside = (root - at_start) / max(at_end - at_start, 1e-6)
+    return start + min(max(inside, 0.1), 0.9) * (end - start)

@@ -1,7 +1,8 @@
 """Draw the pool of a batch and choose from it.
 
-Duplicates, designs that the ledger knows and designs that the oracle could not tell from them (`Recipe.same`) leave the
-pool here, before anything is spent; so only i.i.d. mode ever sends a design twice.
+What is no design at all, what a screen refuses (`Recipe.screens`), duplicates, designs that the ledger knows and those
+that the oracle could not tell from them (`Recipe.same`) leave the pool here, before anything is spent; so only i.i.d.
+mode ever sends a design twice, or one that is refused.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.errors import PoolExhausted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
+from seiko.campaign.screens import sendable
 from seiko.campaign.selection import Pool
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
@@ -96,6 +98,8 @@ def propose(
                 x = _draw(source, sampler, labelled, seed * 31 + which, attempt * size + start, n)
                 if x is None:
                     continue
+                designs = model.export(x)
+                x = x[[row for row in sendable(designs, recipe.screens) if readable(model, designs[row])]]
                 new = _new_rows(identity(model, x, recipe.same), seen)
                 parts.append(x[new])
                 sources += [source.source] * len(new)
@@ -105,12 +109,22 @@ def propose(
     if len(sources) < count:
         raise PoolExhausted(
             f"only {len(sources)} new designs in {ATTEMPTS} pools of {wanted}, {count} are asked for: the model has "
-            "collapsed or the space is used up; ask for fewer, or raise the KL coefficients (or lower the KL budget)"
+            "collapsed or the space is used up; ask for fewer, raise the KL coefficients (or lower the KL budget)"
+            f"{', or loosen the screens' if recipe.screens else ''}"
         )
     x = torch.cat(parts)
     pool = Pool(x, None if score is None else _in_chunks(score, x), model.distance)
     rows = recipe.selection(pool, count)
     return Proposal(x[rows], model.export(x[rows]), [sources[i] for i in rows])
+
+
+def readable(model: DiffusionModel[Transition], design: Design) -> bool:
+    """Whether the model knows the design again: one molecule has many spellings, and its usual one may be too long."""
+    try:
+        model.ingest([design])
+    except ValueError:
+        return False
+    return True
 
 
 def _draw(

@@ -7,6 +7,7 @@ from typing import Any
 
 from seiko.acquisition import Acquisition
 from seiko.campaign.candidates import CandidateSource, Fresh
+from seiko.campaign.screens import Screen
 from seiko.campaign.selection import Selection, TopAcquisition
 from seiko.models import ModelSource
 from seiko.oracles import Oracle
@@ -42,6 +43,7 @@ class Recipe:
         candidates: Where the pool of a batch comes from.
         pool: Candidates drawn for a batch, all sources together.
         selection: How the batch is chosen from the pool.
+        screens: What is never sent, by rules that are known beforehand.
         same: Designs that this symmetry maps onto each other are one and the same to the oracle (two strands of a
             double-stranded DNA): only one of them is ever sent.
         budget: Labels that may be bought in all.
@@ -68,6 +70,7 @@ class Recipe:
     candidates: tuple[CandidateSource, ...] = (Fresh(),)
     pool: int = 2000
     selection: Selection = TopAcquisition()
+    screens: tuple[Screen, ...] = ()
     same: Symmetry | None = None
     budget: int
     rounds: int

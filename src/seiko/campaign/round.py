@@ -150,7 +150,7 @@ def look(sampler: Sampler, belief: Belief | None, samples: int, seed: int) -> di
         "believed_mean": None if belief is None else float(belief.posterior(model.decode(found.x_0)).mean.mean()),
         "diversity": float(distances.sum() / (len(designs) * (len(designs) - 1))),
         "distinct": len({design.key for design in designs}) / len(designs),
-        "samples": tuple(design.content for design in designs[:KEPT]),
+        "samples": tuple(design.content if design.valid else "" for design in designs[:KEPT]),
     }
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import torch
 
-from seiko.diffusion import Noise, State, Transition, path_kl, rollout
+from seiko.diffusion import Noise, State, Transition, draw, path_kl, rollout
 from seiko.models import DiffusionModel, ModelPolicy
 from seiko.updates import Problem, Steered, Steering
 
@@ -82,7 +82,7 @@ class ModelSampler:
 
     def draw(self, noise: Noise, start: State | None = None) -> State:
         """Return one draw for each stream."""
-        return rollout(ModelPolicy(self.model), None, noise, start=start).x_0
+        return draw(ModelPolicy(self.model), None, noise, start=start)
 
     @torch.no_grad()
     def look(self, noise: Noise) -> Look:

@@ -88,10 +88,13 @@ class Noise:
 
     def uniform(self, event_shape: tuple[int, ...] = ()) -> Float[Tensor, "b *event"]:
         """Draw `[b, *event_shape]` float64 numbers, uniform on the open interval (0, 1)."""
-        count = math.prod(event_shape)
-        position = torch.arange(1, count + 1, dtype=torch.int64, device=self.keys.device) * GAMMA
-        bits = _shift_right(_mix(self.keys[:, None] + position[None, :]), 11)
-        return ((bits.double() + 0.5) * 2.0**-53).reshape(len(self), *event_shape)
+        position = torch.arange(math.prod(event_shape), dtype=torch.int64, device=self.keys.device)
+        return self.uniform_at(position[None, :]).reshape(len(self), *event_shape)
+
+    def uniform_at(self, position: Int64[Tensor, "#b n"]) -> Float[Tensor, "b n"]:
+        """Return the numbers that `uniform` has at these places of its flattened event, and draw no others."""
+        bits = _shift_right(_mix(self.keys[:, None] + (position + 1) * GAMMA), 11)
+        return (bits.double() + 0.5) * 2.0**-53
 
     def normal(
         self, event_shape: tuple[int, ...] = (), dtype: torch.dtype = torch.float32
@@ -104,4 +107,12 @@ class Noise:
         self, event_shape: tuple[int, ...] = (), dtype: torch.dtype = torch.float32
     ) -> Float[Tensor, "b *event"]:
         """Draw `[b, *event_shape]` standard Gumbel numbers: argmax(logits + gumbel) is a categorical draw."""
-        return -torch.log(-torch.log(self.uniform(event_shape))).to(dtype)
+        return _gumbel(self.uniform(event_shape)).to(dtype)
+
+    def gumbel_at(self, position: Int64[Tensor, "#b n"], dtype: torch.dtype = torch.float32) -> Float[Tensor, "b n"]:
+        """Return the numbers that `gumbel` has at these places of its flattened event, and draw no others."""
+        return _gumbel(self.uniform_at(position)).to(dtype)
+
+
+def _gumbel(u: Tensor) -> Tensor:
+    return -torch.log(-torch.log(u))

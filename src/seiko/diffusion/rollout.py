@@ -17,9 +17,9 @@ from torch import Tensor
 
 from seiko.diffusion.noise import Noise
 from seiko.diffusion.process import Step
-from seiko.diffusion.transition import PerSample, State, Transition
+from seiko.diffusion.transition import MaskedTransition, PerSample, State, Transition
 
-__all__ = ["Conditioning", "GradientWindow", "Policy", "Trajectory", "path_kl", "reference_laws", "rollout", "step_kls"]
+__all__ = ["Conditioning", "GradientWindow", "Policy", "Trajectory", "draw", "path_kl", "reference_laws", "rollout", "step_kls"]
 
 Conditioning = Tensor | None
 T = TypeVar("T", bound=Transition)
@@ -132,6 +132,18 @@ def rollout(
         states.append(x)
         laws.append(law)
     return Trajectory(tuple(states), tuple(laws), gradient, conditioning)
+
+
+@torch.no_grad()
+def draw(policy: Policy[T], conditioning: Conditioning, noise: Noise, *, start: State | None = None) -> State:
+    """Return the x_0 of `rollout` alone: nothing of the path is kept, and it ends where nothing is left to draw."""
+    x = policy.prior(noise.fold_in(START)) if start is None else start
+    for k in range(policy.num_steps, 0, -1):
+        law = policy.transition(x, k, conditioning)
+        x = law.sample(noise.fold_in(k))
+        if isinstance(law, MaskedTransition) and law.complete:
+            break
+    return x
 
 
 def reference_laws(trajectory: Trajectory[T], reference: Policy[T]) -> list[T]:

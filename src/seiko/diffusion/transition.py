@@ -131,11 +131,22 @@ class MaskedTransition:
         """Which positions are still masked in x_t."""
         return hard(self.x_t) == self.mask_token
 
+    @property
+    def complete(self) -> bool:
+        """Whether this step reveals all that is still masked, in every sample."""
+        return bool((self.masked.sum(-1) == self.count).all())
+
     def sample(self, noise: Noise) -> Int64[Tensor, "b l"]:
         """Draw x_s as letters, without a gradient."""
         with torch.no_grad():
-            letters = (self.logits + self._gumbel(noise)).argmax(-1)
-            return torch.where(self._revealed(noise), letters, hard(self.x_t))
+            row, column = self._revealed(noise).nonzero(as_tuple=True)
+            letters = self.logits.shape[-1]
+            # only where a position is revealed: with hundreds of letters the noise would cost more than the model
+            place = column[:, None] * letters + torch.arange(letters, device=row.device)
+            gumbel = noise[row].fold_in(_TOKEN).gumbel_at(place, self.logits.dtype)
+            x_s = hard(self.x_t).clone()
+            x_s[row, column] = (self.logits[row, column] + gumbel).argmax(-1)
+            return x_s
 
     def rsample(self, noise: Noise) -> Float[Tensor, "b l w"]:
         """Draw the same x_s as `[b, L, V + 1]` one-hot, with the straight-through Gumbel-softmax gradient.

@@ -1,18 +1,77 @@
-"""The letters of a sequence model and what they are called outside."""
+"""The letters of a sequence model and what they are called outside.
+
+`Letters` is what a model needs of them. `Alphabet` is for text in which a design is its letters; molecules, whose
+rows of letters are one of many spellings, have `seiko.chemistry.FragmentAlphabet`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from seiko.designs import Design
 
-__all__ = ["Alphabet"]
+__all__ = ["Alphabet", "Fragmented", "Letters", "alphabet_of"]
+
+
+@runtime_checkable
+class Letters(Protocol):
+    """An ordered set of letters, and how rows of them are read as designs."""
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """Names; letter i is token i."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Kind of the designs."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of letters, the mask not counted."""
+        ...
+
+    def write(self, x: Int64[Tensor, "n l"]) -> list[Design]:
+        """Return tokens as designs."""
+        ...
+
+    def read(self, designs: Sequence[Design], length: int | None = None) -> Int64[Tensor, "n l"]:
+        """Return designs as tokens; raises `ValueError` on one that is none of these."""
+        ...
+
+    def distance(self, x: Int64[Tensor, "n l"], z: Int64[Tensor, "m l"]) -> Float[Tensor, "n m"]:
+        """Return the domain's distance between every x and every z."""
+        ...
+
+
+@runtime_checkable
+class Fragmented(Protocol):
+    """Letters that are pieces of molecules."""
+
+    @property
+    def empty(self) -> int:
+        """The token that fills a row up."""
+        ...
+
+    def holding(self, row: Sequence[int], smarts: str) -> list[bool]:
+        """Return which letters hold an atom of a substructure."""
+        ...
+
+
+def alphabet_of(fields: dict[str, Any]) -> Letters:
+    """Return the letters that `dataclasses.asdict` wrote down, with tuples for JSON's lists."""
+    if "merges" in fields:
+        from seiko.chemistry import FragmentAlphabet
+
+        return FragmentAlphabet.from_fields(fields)
+    return Alphabet(**{**fields, "letters": tuple(fields["letters"])})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,3 +150,9 @@ class Alphabet:
         if not rows:
             return torch.empty((0, length or 0), dtype=torch.int64)
         return torch.tensor(rows, dtype=torch.int64)
+
+    def distance(self, x: Int64[Tensor, "n l"], z: Int64[Tensor, "m l"]) -> Float[Tensor, "n m"]:
+        """Return the Hamming distance, in positions."""
+        one_hot = torch.nn.functional.one_hot
+        matches = one_hot(x, len(self)).flatten(1).float() @ one_hot(z, len(self)).flatten(1).float().T
+        return x.shape[1] - matches

@@ -18,6 +18,7 @@ from seiko.rewards.gp import GaussianProcess, GaussianProcessBelief, GaussianPro
 from seiko.rewards.kernels import RBF, Hamming, Kernel, Linear, Spectrum, Sum, Tanimoto
 from seiko.rewards.last_layer import LastLayer, LastLayerBelief
 from seiko.rewards.learned import Learned
+from seiko.rewards.molecules import Descriptors, MorganCounts
 from seiko.rewards.network import CNN, MLP, Network
 from seiko.rewards.sgld import SGLD
 from seiko.rewards.spaced_pairs import SpacedPairs
@@ -34,6 +35,7 @@ __all__ = [
     "Belief",
     "Calibration",
     "Candidate",
+    "Descriptors",
     "Embedding",
     "Ensemble",
     "EnsembleBelief",
@@ -52,6 +54,7 @@ __all__ = [
     "LastLayerBelief",
     "Learned",
     "Linear",
+    "MorganCounts",
     "Network",
     "OneHot",
     "Posterior",

@@ -13,20 +13,17 @@ from __future__ import annotations
 import functools
 import json
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seiko.priors import SIDE_FILE, prior_folder
 from seiko.rewards.features import one_hot
 
 __all__ = ["Embedding"]
 
-SIDE_FILE = "seiko.json"
-SHIPPED = "seiko:"
 _ROWS = 4096  # states a block
 
 
@@ -62,19 +59,10 @@ class _Encoder(nn.Module):
 def _load(name: str) -> _Encoder:
     from transformers import AutoModelForMaskedLM
 
-    folder = Path(name)
-    if name.startswith(SHIPPED):
-        priors = Path(str(resources.files("seiko"))) / "priors"
-        folder = priors / name.removeprefix(SHIPPED)
-        if folder.parent != priors:
-            raise FileNotFoundError(f"no shipped prior is called {name!r}")
-    if not (folder / SIDE_FILE).is_file():
-        raise FileNotFoundError(
-            f"model must be a directory with a {SIDE_FILE} (as `save_pretrained` writes it) or 'seiko:NAME' of a "
-            f"shipped prior, got {name!r}"
-        )
+    folder = prior_folder(name)
     side = json.loads((folder / SIDE_FILE).read_text())
-    return _Encoder(AutoModelForMaskedLM.from_pretrained(folder, use_safetensors=True), side["token_ids"])
+    language_model = AutoModelForMaskedLM.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+    return _Encoder(language_model, side["token_ids"])
 
 
 @dataclass(frozen=True, kw_only=True)

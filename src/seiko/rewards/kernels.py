@@ -38,6 +38,8 @@ from seiko.rewards.window_kernel import WindowKernel
 
 __all__ = ["RBF", "Hamming", "Kernel", "Linear", "Spectrum", "Sum", "Tanimoto"]
 
+_LEVELS = 256  # whole numbers up to here are compared level by level
+
 
 @runtime_checkable
 class Kernel(Protocol):
@@ -175,14 +177,30 @@ class Tanimoto:
 
     def compare(self, logs: Hyperparameters, a: Tensor, b: Tensor) -> Tensor:
         """Return the kernel of all pairs; two empty states are alike."""
-        # min + max = a + b and max - min = |a - b|, so no triple of (pair, coordinate) is ever stored.
         total = a.sum(-1)[..., :, None] + b.sum(-1)[..., None, :]
-        apart = torch.cdist(a, b, p=1.0)
-        return torch.where(total > 0, (total - apart) / (total + apart).clamp_min(1e-12), 1.0)
+        shared = _shared(a, b) if _few_levels(a) and _few_levels(b) else (total - torch.cdist(a, b, p=1.0)) / 2
+        return torch.where(total > 0, shared / (total - shared).clamp_min(1e-12), 1.0)
 
     def random_features(self, logs: Hyperparameters, points: Tensor, size: int, generator: torch.Generator) -> Function:
         """Return signs of consistent weighted samples."""
         return hash_features(points.shape[1], size, generator)
+
+
+def _few_levels(counts: Tensor) -> bool:
+    """Whether all are small whole numbers, as counts of a fingerprint are."""
+    if counts.requires_grad or not counts.numel():
+        return False
+    return float(counts.max()) <= _LEVELS and bool((counts == counts.round()).all())
+
+
+def _shared(a: Float[Tensor, "*s p d"], b: Float[Tensor, "*s q d"]) -> Float[Tensor, "*s p q"]:
+    """Return sum_d min(a_d, b_d) of all pairs, a matrix product a level: min(i, j) = sum_l [i >= l] [j >= l]."""
+    shared = a.new_zeros(*torch.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-2])
+    peaks = torch.minimum(a.flatten(0, -2).amax(0), b.flatten(0, -2).amax(0))
+    for level in range(1, int(peaks.amax()) + 1):
+        columns = peaks >= level
+        shared += (a[..., columns] >= level).to(a.dtype) @ (b[..., columns] >= level).to(a.dtype).mT
+    return shared
 
 
 @dataclass(frozen=True, kw_only=True)

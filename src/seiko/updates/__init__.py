@@ -1,6 +1,7 @@
 """How the model moves: one problem, several inner optimisers; or how it is steered without moving.
 
-moves      PPO, Distill; DirectBackprop, AdjointMatching, SQDF for differentiable objectives
+moves      PPO, Distill; MemoryDistill, ReplayDistill for masked models; DirectBackprop, AdjointMatching, SQDF for
+           differentiable objectives
 steers     Guidance, SMC
 """
 
@@ -12,6 +13,7 @@ from seiko.updates.guidance import Guidance, GuidedPolicy
 from seiko.updates.improve import Improvement, improve
 from seiko.updates.memory import MemoryDistill
 from seiko.updates.ppo import PPO
+from seiko.updates.replay import ReplayDistill
 from seiko.updates.smc import SMC
 from seiko.updates.sqdf import SQDF
 from seiko.updates.start import LearnedStart
@@ -36,6 +38,7 @@ __all__ = [
     "MemoryDistill",
     "NotMemorylessWarning",
     "Problem",
+    "ReplayDistill",
     "Steered",
     "Steering",
     "StepReport",

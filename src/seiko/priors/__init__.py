@@ -1,0 +1,41 @@
+"""The pretrained models that travel in the package, and how a name finds one: ``"seiko:NAME"``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["SHIPPED", "SIDE_FILE", "prior_folder", "shipped"]
+
+SHIPPED = "seiko:"
+SIDE_FILE = "seiko.json"  # beside the weights: alphabet, length, where it came from
+
+
+def shipped(name: str) -> Path | None:
+    """Return the folder of ``"seiko:NAME"``; None for any other name.
+
+    Raises:
+        FileNotFoundError: If no shipped model is called so; says which there are.
+    """
+    if not name.startswith(SHIPPED):
+        return None
+    priors = Path(__file__).parent
+    folder = priors / name.removeprefix(SHIPPED)
+    if folder.parent != priors or not (folder / "config.json").is_file():
+        known = ", ".join(sorted(f"{SHIPPED}{path.parent.name}" for path in priors.glob("*/config.json")))
+        raise FileNotFoundError(f"no shipped prior is called {name!r}; there are: {known or 'none'}")
+    return folder
+
+
+def prior_folder(name: str) -> Path:
+    """Return the folder of a shipped model, or of one on this machine that was saved with its alphabet.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no alphabet in it.
+    """
+    folder = shipped(name) or Path(name)
+    if not (folder / SIDE_FILE).is_file():
+        raise FileNotFoundError(
+            f"model must be a directory with a {SIDE_FILE} (as `save_pretrained` writes it) or '{SHIPPED}NAME' of a "
+            f"shipped prior, got {name!r}"
+        )
+    return folder

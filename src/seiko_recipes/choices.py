@@ -1,0 +1,45 @@
+"""What recipes of all domains let a user choose by one word."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy, Thompson
+from seiko.campaign import Diverse, Everything, Selection, TopAcquisition
+from seiko.updates import FixedStrength, KLBudget, Strength
+
+__all__ = ["AcquisitionName", "SelectionName", "acquisition_of", "selection_of", "strength_of"]
+
+AcquisitionName = Literal["ucb", "bootstrap", "thompson", "greedy"]
+SelectionName = Literal["top", "diverse", "everything"]
+
+
+def acquisition_of(name: AcquisitionName, c: float) -> Acquisition:
+    """Return the acquisition; c counts in "ucb" only."""
+    match name:
+        case "ucb":
+            return UCB(c=c)
+        case "bootstrap":
+            return BootstrapMax()
+        case "thompson":
+            return Thompson()
+        case "greedy":
+            return Greedy()
+
+
+def selection_of(name: SelectionName) -> Selection:
+    """Return the selection; "everything" is the paper's."""
+    match name:
+        case "top":
+            return TopAcquisition()
+        case "diverse":
+            return Diverse()
+        case "everything":
+            return Everything(paper=True)
+
+
+def strength_of(kl_budget: float | None, alpha: float, beta: float, rate: float = 0.05) -> Strength:
+    """Return a KL budget, or fixed coefficients where there is none."""
+    if kl_budget is None:
+        return FixedStrength(alpha=alpha, beta=beta)
+    return KLBudget(nats=kl_budget, beta=beta, rate=rate)

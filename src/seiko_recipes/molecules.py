@@ -1,0 +1,214 @@
+"""Recipes for molecules: the shipped model of ZINC250k, tuned on QED, a task of PMO, or a function of your own.
+
+The numbers here are those that were measured in `docs/log.md`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from seiko.campaign import (
+    CandidateSource,
+    Fresh,
+    Library,
+    PropertyRange,
+    Recipe,
+    Remask,
+    Rewrite,
+    Screen,
+    Substructure,
+)
+from seiko.models import FullFineTuning, LoRA, MaskedLMSource
+from seiko.oracles import Oracle, PythonFunction, oracle_named
+from seiko.rewards import (
+    MLP,
+    RBF,
+    Descriptors,
+    Ensemble,
+    GaussianProcess,
+    MorganCounts,
+    OneHot,
+    RewardModel,
+    Sum,
+    Tanimoto,
+)
+from seiko.updates import (
+    PPO,
+    SMC,
+    Guidance,
+    ReplayDistill,
+    Steering,
+    Update,
+)
+from seiko_recipes.choices import AcquisitionName, SelectionName, acquisition_of, selection_of, strength_of
+
+__all__ = ["molecules"]
+
+UpdateName = Literal["replay", "ppo", "guidance", "smc", "none"]
+RewardName = Literal["gp", "fingerprint", "ensemble", "tokens"]
+
+
+def molecules(
+    *,
+    oracle: str = "qed",
+    budget: int = 1000,
+    rounds: int = 5,
+    seed: int = 0,
+    update: UpdateName = "replay",
+    acquisition: AcquisitionName = "ucb",
+    final_acquisition: AcquisitionName | None = "greedy",
+    selection: SelectionName = "top",
+    reward: RewardName = "gp",
+    c: float = 1.0,
+    kl_budget: float | None = 6.0,
+    alpha: float = 0.1,
+    beta: float = 0.02,
+    steps: int = 4,
+    final_steps: int | None = None,
+    samples: int = 512,
+    pool: int = 1500,
+    remask: float = 0.25,
+    rewrite: float = 0.25,
+    library: str | None = None,
+    library_share: float = 0.25,
+    hits: str | None = None,
+    keep: str | None = None,
+    weight: float | None = None,
+    lora: int | None = None,
+    noise: float = 0.0,
+    prior: str = "seiko:zinc250k",
+) -> Recipe:
+    """Design molecules with a property that is costly to measure: QED, a task of PMO, or your own function.
+
+    Args:
+        oracle: qed, plogp, sa, a task of PMO (celecoxib_rediscovery, ...), or your own as module:function, called with
+            one SMILES; a laboratory answers by ask and tell whatever stands here.
+        budget: Labels in all.
+        rounds: Batches that they are bought in.
+        seed: Seeds everything.
+        update: How the model moves; "guidance" and "smc" steer the pretrained model and train nothing, "none" leaves it
+            as it is.
+        acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble" or
+            "tokens".
+        final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
+            which it always is where selection is "everything".
+        selection: How a batch is chosen; "everything" labels each i.i.d. draw, as the paper does.
+        reward: "gp": Gaussian process, Tanimoto on count fingerprints plus RBF on descriptors; "fingerprint": Tanimoto
+            alone; "ensemble": networks on fingerprints; "tokens": networks on the model's letters.
+        c: Standard deviations of optimism in "ucb".
+        kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
+        alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
+        beta: Coefficient of the previous anchor, reward standard deviations a nat.
+        steps: Steps of the update a round.
+        final_steps: Steps of the last round, whose model is the result; none for as many as before.
+        samples: Molecules drawn a step.
+        pool: Candidates that a batch is chosen from.
+        remask: Share of the pool made by masking letters of the best labelled molecules; 0 for none.
+        rewrite: Share made by drawing spans of them anew, longer or shorter; 0 for none.
+        library: Known molecules that may be bought: a file of SMILES, or "zinc250k"; none for none.
+        library_share: Share of the pool taken from there.
+        hits: A file of your own molecules, started from beside the labelled ones and before any.
+        keep: SMARTS of a substructure that every molecule sent must have.
+        weight: Heaviest molecule that is sent, daltons; none for any.
+        lora: Rank of LoRA adapters; none trains all weights.
+        noise: Standard deviation of the measurement noise added, in units of the oracle.
+        prior: The pretrained model.
+    """
+    if acquisition == "bootstrap" and reward in ("gp", "fingerprint"):
+        raise ValueError(
+            f"acquisition bootstrap needs an ensemble, got reward {reward}: choose reward ensemble or tokens"
+        )
+    paper = selection == "everything"
+    return Recipe(
+        name="molecules",
+        model=MaskedLMSource(
+            name=prior,
+            tuning=FullFineTuning() if lora is None else LoRA(rank=lora),
+            precision="bfloat16",
+        ),
+        oracle=_oracle(oracle, noise, seed),
+        reward_model=_reward(reward, prior),
+        acquisition=acquisition_of(acquisition, c),
+        final_acquisition=None if paper or final_acquisition is None else acquisition_of(final_acquisition, c),
+        update=_update(update),
+        strength=strength_of(kl_budget, alpha, beta, rate=0.25),
+        steps=steps,
+        final_steps=final_steps,
+        samples=samples,
+        look=500,
+        candidates=(Fresh(),) if paper else _candidates(remask, rewrite, library, library_share, hits, keep),
+        pool=pool,
+        selection=selection_of(selection),
+        screens=_screens(keep, weight),
+        budget=budget,
+        rounds=rounds,
+        seed=seed,
+    )
+
+
+def _oracle(name: str, noise: float, seed: int) -> Oracle:
+    if ":" not in name:
+        return oracle_named(name, noise=noise, seed=seed)
+    if noise:
+        raise ValueError(f"noise is added to the oracles that come with seiko; {name} answers as it does")
+    return PythonFunction(target=name)
+
+
+def _reward(name: RewardName, prior: str) -> RewardModel:
+    fingerprint = MorganCounts(model=prior)
+    match name:
+        case "gp":
+            kernels = (Tanimoto(feature=fingerprint), RBF(feature=Descriptors(model=prior)))
+            return GaussianProcess(kernel=Sum(kernels=kernels))
+        case "fingerprint":
+            return GaussianProcess(kernel=Tanimoto(feature=fingerprint))
+        case "ensemble":
+            return Ensemble(network=MLP(feature=fingerprint))
+        case "tokens":
+            return Ensemble(network=MLP(feature=OneHot(vocabulary=513)))
+
+
+def _update(name: UpdateName) -> Update[Any] | Steering | None:
+    match name:
+        case "replay":
+            return ReplayDistill()
+        case "ppo":
+            return PPO(epochs=2, share=0.25, learning_rate=3e-4)
+        case "guidance":
+            return Guidance()
+        case "smc":
+            return SMC(particles=256, moves=2)
+        case "none":
+            return None
+
+
+def _candidates(
+    remask: float, rewrite: float, library: str | None, library_share: float, hits: str | None, keep: str | None
+) -> tuple[CandidateSource, ...]:
+    known = 0.0 if library is None else library_share
+    fresh = 1 - remask - rewrite - known
+    if min(remask, rewrite, library_share) < 0 or fresh <= 0:
+        raise ValueError(
+            f"remask, rewrite and library_share must be shares that leave some for fresh draws, got {remask}, "
+            f"{rewrite} and {known}"
+        )
+    from seiko.campaign.library import read_library
+
+    own = () if hits is None else read_library(hits)
+    sources: list[CandidateSource] = [Fresh(share=fresh)]
+    if remask:
+        sources.append(Remask(share=remask, hits=own, keep=keep))
+    if rewrite:
+        sources.append(Rewrite(share=rewrite, hits=own, keep=keep))
+    if library is not None:
+        sources.append(Library(path=library, share=known))
+    return tuple(sources)
+
+
+def _screens(keep: str | None, weight: float | None) -> tuple[Screen, ...]:
+    screens: list[Screen] = []
+    if keep is not None:
+        screens.append(Substructure(smarts=keep))
+    if weight is not None:
+        screens.append(PropertyRange(descriptor="weight", high=weight))
+    return tuple(screens)
