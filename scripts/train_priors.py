@@ -16,6 +16,7 @@ import gzip
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,20 +47,20 @@ def ehrlich() -> tuple[torch.Tensor, Alphabet, Pretraining, str]:
     return tokens, Alphabet.numbers(oracle.vocabulary), training, f"200,000 feasible sequences of {oracle!r}, seed 0"
 
 
-def zinc250k(size: int = 512, length: int = 20) -> tuple[torch.Tensor, FragmentAlphabet, Pretraining, str]:
+def zinc250k(size: int = 512, length: int = 18) -> tuple[torch.Tensor, FragmentAlphabet, Pretraining, str]:
     """Return ZINC250k's training split without stereochemistry, as rows of at most `length` of `size` fragments."""
     with gzip.open(fetch("zinc250k"), "rt") as file:
         smiles = file.read().split()
     with np.load(fetch("zinc250k-properties"), allow_pickle=False) as properties:
         smiles = [text for text, split in zip(smiles, properties["split"], strict=True) if split == 0]
     with ProcessPoolExecutor() as pool:
-        symbols = list(pool.map(to_symbols, smiles, chunksize=1000))
+        symbols = list(pool.map(partial(to_symbols, syntax="rings"), smiles, chunksize=1000))
     alphabet = FragmentAlphabet.learn(symbols, size)
     rows = [row for row in alphabet.encode(symbols) if len(row) <= length]
     tokens = torch.tensor([row + [alphabet.empty] * (length - len(row)) for row in rows])
     training = Pretraining(
         architecture=Architecture(width=256, layers=4),
-        steps=7000,
+        steps=7500,
         batch=256,
         learning_rate=1e-3,
         average=0.999,

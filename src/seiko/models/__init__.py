@@ -1,7 +1,12 @@
 """Which pretrained model: one face for all, three versions of the weights on one backbone."""
 
-from seiko.models.alphabet import Alphabet
+from seiko.models.alphabet import Alphabet, Letters
 from seiko.models.base import DiffusionModel, ModelPolicy, ModelSource
+from seiko.models.graph import GraphDiffusion, GraphSource
+from seiko.models.graph_codec import GraphCodec
+from seiko.models.graph_features import GraphFeatures
+from seiko.models.graph_pretrain import GraphPretraining
+from seiko.models.graph_transformer import GraphArchitecture
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
 from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
 from seiko.models.side import SideNetwork
@@ -15,6 +20,13 @@ __all__ = [
     "EnumerableToy",
     "FullFineTuning",
     "GaussianToy",
+    "GraphArchitecture",
+    "GraphCodec",
+    "GraphDiffusion",
+    "GraphFeatures",
+    "GraphPretraining",
+    "GraphSource",
+    "Letters",
     "LoRA",
     "MaskedLM",
     "MaskedLMSource",

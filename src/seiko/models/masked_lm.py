@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from seiko.designs import Design
 from seiko.diffusion import Conditioning, MaskedDiffusion, State, Step
-from seiko.models.alphabet import Alphabet, Fragmented, Letters, alphabet_of
+from seiko.models.alphabet import Fragmented, Letters, alphabet_of
 from seiko.models.side import Side, SideBackbone
 from seiko.models.versions import FullFineTuning, Tuning, Versions
 from seiko.priors import SIDE_FILE, shipped
@@ -179,7 +179,7 @@ class MaskedLM:
         if self.precision == "float32":
             return self.versions(x_t)
         with torch.autocast(x_t.device.type, torch.bfloat16):
-            return self.versions(x_t).float()  # type: ignore[no-any-return]
+            return self.versions(x_t).float()
 
     def decode(self, x_0: State) -> State:
         """Return the letters as they are."""
