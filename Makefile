@@ -16,7 +16,7 @@ help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.core  ## run a small campaign and write runs/demo/report.html
-	$(BIN)/seiko run ehrlich --preset demo --out runs/demo
+	$(BIN)/seiko run molecules --preset demo --out runs/demo
 	$(BIN)/seiko report runs/demo --out runs/demo/report.html
 
 test: $(VENV)/.dev  ## run the quick tests
@@ -49,7 +49,7 @@ $(BIN)/python:
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing seiko into $(VENV) (some minutes the first time)"
-	$(PIP) -e .
+	$(PIP) -e '.[molecules]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 __all__ = ["INVALID", "Design"]
 
 INVALID = "invalid"
-"""Kind of what a model drew that is no design in its domain (text that is no molecule): it is never sent to an oracle."""
+"""Kind of what a model drew that is no design in its domain (text that is no molecule); no oracle can label it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -349,7 +349,7 @@ class Campaign:
         predicted: list[tuple[float | None, float | None]] = [(None, None)] * count
         if belief is not None:
             with torch.no_grad():
-                mean, std = predictive(belief, proposal.x, None)
+                mean, std = predictive(belief, model.decode(proposal.x), None)
             predicted = list(zip(mean.tolist(), std.tolist(), strict=True))
         return [
             Query(

@@ -68,7 +68,8 @@ class History:
         labelled, noise = self.labelled(up_to)
         if len(labelled.y) == 0:
             return None
-        return self.recipe.reward_model.fit(labelled.x, labelled.y, noise, self.seed(round, Purpose.FIT))
+        x = self.model.decode(labelled.x)
+        return self.recipe.reward_model.fit(x, labelled.y, noise, self.seed(round, Purpose.FIT))
 
     def aim(self, round: int, belief: Belief | None, up_to: int | None = None) -> Objective | None:
         """Return the objective of a round with this belief, oracle's units; None without a belief."""
@@ -81,7 +82,7 @@ class History:
         if recipe.feasibility is None:
             return objective
         judged = self.state.judged(up_to)
-        x = self.model.ingest([query.design for query, _ in judged])
+        x = self.model.decode(self.model.ingest([query.design for query, _ in judged]))
         feasible = torch.tensor([label.status == "value" for _, label in judged])
         return Feasible(
             objective=objective,

@@ -71,7 +71,7 @@ def propose(
         model: The model: the language of its designs, and their distance.
         labelled: What sources may start from.
         known: Identities that must not be sent again.
-        score: Acquisition at states; None before the first fit.
+        score: Acquisition at decoded states; None before the first fit.
         count: Size of the batch.
         seed: Seeds all draws.
         progress: Called with candidates drawn and wanted.
@@ -82,8 +82,7 @@ def propose(
     """
     sampler = ModelSampler(model) if sampler is None else sampler
     if recipe.selection.iid:
-        x = _draw(recipe.candidates[0], sampler, labelled, seed, 0, count)
-        assert x is not None  # Fresh always draws
+        x = _as_they_come(recipe.candidates[0], model, sampler, labelled, seed, count)
         return Proposal(x, model.export(x), [recipe.candidates[0].source] * count)
     seen = set(known)
     parts: list[State] = []
@@ -113,9 +112,29 @@ def propose(
             f"{', or loosen the screens' if recipe.screens else ''}"
         )
     x = torch.cat(parts)
-    pool = Pool(x, None if score is None else _in_chunks(score, x), model.distance)
+    pool = Pool(x, None if score is None else _in_chunks(lambda part: score(model.decode(part)), x), model.distance)
     rows = recipe.selection(pool, count)
     return Proposal(x[rows], model.export(x[rows]), [sources[i] for i in rows])
+
+
+def _as_they_come(
+    source: CandidateSource,
+    model: DiffusionModel[Transition],
+    sampler: Sampler,
+    labelled: Labelled,
+    seed: int,
+    count: int,
+) -> State:
+    """Return i.i.d. draws; only one that the model could not know again, and so never learn from, is drawn anew."""
+    parts: list[State] = []
+    for attempt in range(ATTEMPTS):
+        missing = count - sum(map(len, parts))
+        x = _draw(source, sampler, labelled, seed, attempt * count, missing)
+        assert x is not None  # Fresh always draws
+        parts.append(x[[row for row, design in enumerate(model.export(x)) if readable(model, design)]])
+        if len(parts[-1]) == missing:
+            return torch.cat(parts)
+    raise PoolExhausted(f"the model could read only {sum(map(len, parts))} of its own draws, {count} are asked for")
 
 
 def readable(model: DiffusionModel[Transition], design: Design) -> bool:

@@ -72,9 +72,10 @@ class Rewrite:
         if self.keep is not None:
             held = held_fast(model, parents, self.keep)
         u = noise.fold_in(_SPAN).uniform((3,))
+        spelt = parents != model.filler  # the filling may stand between letters, too
         rows = [
-            self._rewritten(parent[parent != model.filler].tolist(), fixed.tolist(), numbers.tolist(), len(parent))
-            for parent, fixed, numbers in zip(parents, held, u, strict=True)
+            self._rewritten(parent[some].tolist(), fixed[some].tolist(), numbers.tolist(), len(parent))
+            for parent, some, fixed, numbers in zip(parents, spelt, held, u, strict=True)
         ]
         start = torch.full_like(parents, model.filler)
         for i, row in enumerate(rows):

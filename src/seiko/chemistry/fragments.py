@@ -14,6 +14,7 @@ References:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -24,11 +25,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from seiko.chemistry.fingerprints import morgan_counts, tanimoto
-from seiko.chemistry.strings import SMILES_SYMBOL, Syntax, atoms_by_symbol, first_match, from_symbols, to_symbols
+from seiko.chemistry.sized_rings import SYMBOL
+from seiko.chemistry.strings import SMILES_SYMBOL, Syntax, from_symbols, places_of, to_symbols
 from seiko.designs import INVALID, Design
 
 __all__ = ["FragmentAlphabet"]
 
+# a SELFIES letter may begin with the dot between two parts, which `selfies.split_selfies` passes over
+_SYMBOLS = {"rings": SYMBOL, "selfies": re.compile(r"\[[^\]]*\]|\."), "smiles": SMILES_SYMBOL}
 _FIRST = 0x4E00  # each symbol is one character to the encoder, from here on: none of them is white space
 
 
@@ -46,7 +50,7 @@ class FragmentAlphabet:
     letters: tuple[str, ...]
     symbols: tuple[str, ...]
     merges: tuple[tuple[str, str], ...] = ()
-    syntax: Syntax = "selfies"
+    syntax: Syntax = "rings"
 
     kind = "smiles"
 
@@ -57,7 +61,7 @@ class FragmentAlphabet:
             raise ValueError("the last letter, and no other, must be the empty one that fills a row up")
 
     @classmethod
-    def learn(cls, molecules: Iterable[Sequence[str]], size: int, syntax: Syntax = "selfies") -> FragmentAlphabet:
+    def learn(cls, molecules: Iterable[Sequence[str]], size: int, syntax: Syntax = "rings") -> FragmentAlphabet:
         """Return the alphabet of the `size` most useful groups, the empty letter beside them.
 
         Args:
@@ -127,9 +131,7 @@ class FragmentAlphabet:
 
     def split(self, content: str) -> list[str]:
         """Return the symbols of joined symbols."""
-        import selfies
-
-        return list(selfies.split_selfies(content)) if self.syntax == "selfies" else SMILES_SYMBOL.findall(content)
+        return _SYMBOLS[self.syntax].findall(content)
 
     def tokens(self, smiles: str) -> list[int]:
         """Return a molecule's tokens, not filled up.
@@ -162,12 +164,17 @@ class FragmentAlphabet:
     def read(self, designs: Sequence[Design], length: int | None = None) -> Int64[Tensor, "n l"]:
         """Return molecules as tokens, filled up to `length`, or to the longest.
 
+        What is no molecule becomes the empty row, which is none either.
+
         Raises:
-            ValueError: If a design has another kind, is no molecule, has an unknown symbol or too many letters; it is
+            ValueError: If a design has another kind, is none that RDKit can read, has an unknown symbol or too many letters; it is
                 named.
         """
         rows = []
         for design in designs:
+            if not design.valid:
+                rows.append([])
+                continue
             if design.kind != self.kind:
                 raise ValueError(
                     f"design {design.content!r} is of kind {design.kind!r}, this model's are {self.kind!r}"
@@ -190,13 +197,9 @@ class FragmentAlphabet:
         Raises:
             ValueError: If the text is no SMARTS, or the symbols are SMILES, which say nothing of where an atom is from.
         """
-        if self.syntax != "selfies":
-            raise ValueError("only a model of SELFIES can tell which of its letters a substructure comes from")
         letters = [self.letters[token] for token in row]
-        atoms = atoms_by_symbol("".join(letters))
-        symbols = [i for i, letter in enumerate(letters) for _ in (self.split(letter) if letter else ())]
-        matched = first_match("".join(letters), smarts)
-        held = {symbols[atoms[atom]] for atom in matched if atom in atoms}
+        owners = [i for i, letter in enumerate(letters) for _ in (self.split(letter) if letter else ())]
+        held = {owners[place] for place in places_of("".join(letters), smarts, self.syntax)}
         return [i in held for i in range(len(letters))]
 
     def distance(self, x: Int64[Tensor, "n l"], z: Int64[Tensor, "m l"]) -> Float[Tensor, "n m"]:

@@ -4,11 +4,11 @@ A SELFIES ring says how many atoms back it closes, and a branch how many symbols
 stands inside of the ring that it hangs on, so that the count to close a ring depends on the size of what hangs there,
 and a model that miscounts by a little makes a ring of ten atoms. Here each atom visits its ring bonds first:
 
-    toluene with a tail     RDKit   CCCc1ccc(C)cc1         here   CCCC1=CC=C(C=C1)C
-                                            ^^^ inside                        ^^^ the ring is closed first
+    toluene with a tail     RDKit   CCCc1ccc(C)cc1         here   CCCC=1C=CC(=CC=1)C
+                                            ^^^ inside                        ^^^^^^ the ring is closed first
 
 so that a ring's symbols are neighbours and its count is its own size; a miscount moves a substituent, not a ring bond.
-Stereochemistry is left out. All text is valid SELFIES and SMILES, read by the usual libraries.
+Stereochemistry and isotopes are left out. All text is valid SELFIES and SMILES, read by the usual libraries.
 
 References:
     Krenn et al., "Self-referencing embedded strings (SELFIES)", 2020, https://arxiv.org/abs/1905.13741.
@@ -24,33 +24,34 @@ import selfies
 from rdkit import Chem
 
 from seiko.chemistry.molecule import canonical, parse, pattern
+from seiko.chemistry.sized_rings import draw_symbols, walk_symbols
 
 __all__ = [
     "SMILES_SYMBOL",
     "Syntax",
     "atoms_by_symbol",
-    "first_match",
     "flat",
     "from_symbols",
+    "places_of",
     "ring_first_smiles",
     "to_symbols",
 ]
 
-Syntax: TypeAlias = Literal["selfies", "smiles"]
-"""What a row of symbols is: SELFIES, or SMILES (of which SAFE is a dialect)."""
+Syntax: TypeAlias = Literal["rings", "selfies", "smiles"]
+"""What a row of symbols is: `sized_rings`, SELFIES, or SMILES (of which SAFE is a dialect)."""
 
 SMILES_SYMBOL = re.compile(r"\[[^\]]+\]|Br|Cl|%\d\d|.")
 """One symbol of a SMILES."""
 
 _ATOM = re.compile(r"[=#/\\]?(\[|[A-Z])")
 _ORGANIC = {"B", "C", "N", "O", "P", "S", "F", "Cl", "Br", "I"}
-_BONDS = {1.0: "", 2.0: "=", 3.0: "#"}
+_BONDS = {Chem.BondType.SINGLE: "", Chem.BondType.DOUBLE: "=", Chem.BondType.TRIPLE: "#"}
 _CACHED = 100_000
 
 
 @lru_cache(maxsize=_CACHED)
 def flat(smiles: str) -> str | None:
-    """Return the canonical SMILES without stereochemistry; None if the text is no molecule."""
+    """Return the canonical SMILES without stereochemistry and isotopes; None if it is no molecule."""
     mol = parse(smiles)
     return None if mol is None else canonical(Chem.MolToSmiles(mol, isomericSmiles=False))
 
@@ -59,7 +60,7 @@ def to_symbols(smiles: str, syntax: Syntax = "selfies") -> list[str]:
     """Return a molecule's symbols, without stereochemistry.
 
     Raises:
-        ValueError: If the text is no molecule, or one that SELFIES cannot write; it is named.
+        ValueError: If the text is no molecule, or one that the symbols cannot say; it is named.
     """
     clean = flat(smiles)
     if clean is None:
@@ -67,9 +68,11 @@ def to_symbols(smiles: str, syntax: Syntax = "selfies") -> list[str]:
     if syntax == "smiles":
         return SMILES_SYMBOL.findall(clean)
     try:
+        if syntax == "rings":
+            return walk_symbols(parse(clean))
         return list(selfies.split_selfies(selfies.encoder(ring_first_smiles(clean))))
-    except (selfies.EncoderError, Chem.KekulizeException) as error:
-        raise ValueError(f"{smiles!r} cannot be written as SELFIES: {error}") from error
+    except (selfies.EncoderError, Chem.KekulizeException, RecursionError, ValueError) as error:
+        raise ValueError(f"{smiles!r} cannot be written in symbols of {syntax}: {error}") from error
 
 
 @lru_cache(maxsize=_CACHED)
@@ -77,6 +80,8 @@ def from_symbols(text: str, syntax: Syntax = "selfies") -> str | None:
     """Return the canonical SMILES, without stereochemistry, of joined symbols; None where they are no molecule."""
     if syntax == "smiles":
         return flat(text)
+    if syntax == "rings":
+        return flat(draw_symbols(text).smiles or "")
     try:
         decoded = selfies.decoder(text)
     except selfies.DecoderError:
@@ -86,25 +91,40 @@ def from_symbols(text: str, syntax: Syntax = "selfies") -> str | None:
 
 def atoms_by_symbol(text: str) -> dict[int, int]:
     """Return, for each atom of joined SELFIES symbols in the order in which they are spelt, its symbol's place."""
-    _, pieces = selfies.decoder(text, attribute=True)
     found: dict[int, int] = {}
-    for piece in pieces:
-        if piece.attribution and _ATOM.match(piece.token):
-            found[len(found)] = piece.attribution[-1].index
+    first = 0
+    for part in text.split("."):  # of several parts the decoder counts neither the dots nor what it does not read
+        _, pieces = selfies.decoder(part, attribute=True)
+        for piece in pieces:
+            if piece.attribution and _ATOM.match(piece.token):
+                found[len(found)] = first + piece.attribution[-1].index
+        first += selfies.len_selfies(part) + 1
     return found
 
 
-def first_match(text: str, smarts: str) -> tuple[int, ...]:
-    """Return the atoms, in the order of `atoms_by_symbol`, of the first match of a substructure; none without one."""
-    mol = parse(selfies.decoder(text))
-    return () if mol is None else tuple(mol.GetSubstructMatch(pattern(smarts)))
+def places_of(text: str, smarts: str, syntax: Syntax = "selfies") -> set[int]:
+    """Return the places of the symbols that stand for an atom of the first match of a substructure.
+
+    Raises:
+        ValueError: If the text is no SMARTS, or the symbols are SMILES, which say nothing of where an atom is from.
+    """
+    query = pattern(smarts)
+    if syntax == "rings":
+        drawn = draw_symbols(text)
+        matched = () if drawn.mol is None else drawn.mol.GetSubstructMatch(query)
+        return {drawn.symbols[atom] for atom in matched}
+    if syntax == "smiles":
+        raise ValueError("a model of SMILES cannot tell which of its letters a substructure comes from")
+    atoms, mol = atoms_by_symbol(text), parse(selfies.decoder(text))
+    matched = () if mol is None else mol.GetSubstructMatch(query)
+    return {atoms[atom] for atom in matched if atom in atoms}
 
 
 def ring_first_smiles(smiles: str) -> str:
     """Return a kekulised SMILES in which each atom's ring bonds come before its substituents.
 
     Raises:
-        ValueError: If the text is no molecule.
+        ValueError: If the text is no molecule, or has a bond that is none of single, double and triple.
     """
     mol = parse(smiles)
     if mol is None:
@@ -112,6 +132,9 @@ def ring_first_smiles(smiles: str) -> str:
     mol = Chem.Mol(mol)
     rank = list(Chem.CanonicalRankAtoms(mol))
     Chem.Kekulize(mol, clearAromaticFlags=True)
+    for bond in mol.GetBonds():
+        if bond.GetBondType() not in _BONDS:
+            raise ValueError(f"there is no symbol for a bond of kind {str(bond.GetBondType()).lower()}")
     return ".".join(_Writer(mol, rank, set(part)).write() for part in Chem.GetMolFrags(mol))
 
 
@@ -154,10 +177,10 @@ class _Writer:
     def _text(self, i: int) -> str:
         parts = [_atom(self.mol.GetAtomWithIdx(i))]
         for _, bond in sorted(self.closures[i], key=lambda item: self.order[item[0]]):
-            parts.append(_BONDS[bond.GetBondTypeAsDouble()] + self._digit(bond.GetIdx()))
+            parts.append(_BONDS[bond.GetBondType()] + self._digit(bond.GetIdx()))
         children = self.children[i]
         for j, bond in children:
-            text = _BONDS[bond.GetBondTypeAsDouble()] + self._text(j)
+            text = _BONDS[bond.GetBondType()] + self._text(j)
             parts.append(text if j == children[-1][0] else f"({text})")
         return "".join(parts)
 

@@ -105,9 +105,9 @@ def _from_prior(name: str, n: int, seed: int) -> list[Design]:
     import torch
 
     from seiko.diffusion import Noise, Transition, rollout
-    from seiko.models import MaskedLMSource, ModelPolicy
+    from seiko.models import ModelPolicy, source_of
 
-    model = MaskedLMSource(name=name).load()
+    model = source_of(name).load()
     policy: ModelPolicy[Transition] = ModelPolicy(model)
     noise = Noise.seeded(seed, n)
     with torch.no_grad():

@@ -19,7 +19,17 @@ from seiko.diffusion.noise import Noise
 from seiko.diffusion.process import Step
 from seiko.diffusion.transition import MaskedTransition, PerSample, State, Transition
 
-__all__ = ["Conditioning", "GradientWindow", "Policy", "Trajectory", "draw", "path_kl", "reference_laws", "rollout", "step_kls"]
+__all__ = [
+    "Conditioning",
+    "GradientWindow",
+    "Policy",
+    "Trajectory",
+    "draw",
+    "path_kl",
+    "reference_laws",
+    "rollout",
+    "step_kls",
+]
 
 Conditioning = Tensor | None
 T = TypeVar("T", bound=Transition)

@@ -10,6 +10,7 @@ from seiko.models.graph_transformer import GraphArchitecture
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
 from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
 from seiko.models.side import SideNetwork
+from seiko.models.source import source_of
 from seiko.models.toy import EnumerableToy, GaussianToy
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
@@ -38,4 +39,5 @@ __all__ = [
     "Tuning",
     "Version",
     "Versions",
+    "source_of",
 ]

@@ -49,14 +49,17 @@ class PythonFunction:
         module, _, attribute = self.target.partition(":")
         if "" not in sys.path and "." not in sys.path:
             sys.path.append(".")
-        found = importlib.import_module(module)
+        try:
+            found = importlib.import_module(module)
+        except ImportError as error:
+            raise ImportError(f"the module of {self.target!r} cannot be imported: {error}") from error
         for part in attribute.split("."):
             if not hasattr(found, part):
                 raise ImportError(f"{module} has no {attribute!r}: check the name in {self.target!r}")
             found = getattr(found, part)
         if not callable(found):
             raise ImportError(f"{self.target!r} is not a function")
-        return found  # type: ignore[no-any-return]
+        return found
 
     def __call__(self, designs: Sequence[Design]) -> list[Label]:
         """Return one label for each design, in order."""
@@ -67,9 +70,9 @@ class PythonFunction:
 def _answer(function: Callable[[str], float | None], content: str) -> Label:
     try:
         value = function(content)
+        number = math.nan if value is None else float(value)
     except Exception as error:  # the user's own code: whatever it raises concerns this one design
         return Label.failed(f"{type(error).__name__}: {error}")
     if value is None:
         return Label.infeasible("the function returned None")
-    number = float(value)
     return Label(value=number) if math.isfinite(number) else Label.failed(f"the function returned {number}")

@@ -195,7 +195,8 @@ def _few_levels(counts: Tensor) -> bool:
 
 def _shared(a: Float[Tensor, "*s p d"], b: Float[Tensor, "*s q d"]) -> Float[Tensor, "*s p q"]:
     """Return sum_d min(a_d, b_d) of all pairs, a matrix product a level: min(i, j) = sum_l [i >= l] [j >= l]."""
-    shared = a.new_zeros(*torch.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-2])
+    batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])  # type: ignore[no-untyped-call]
+    shared = a.new_zeros(*batch, a.shape[-2], b.shape[-2])
     peaks = torch.minimum(a.flatten(0, -2).amax(0), b.flatten(0, -2).amax(0))
     for level in range(1, int(peaks.amax()) + 1):
         columns = peaks >= level

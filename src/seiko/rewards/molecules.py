@@ -112,4 +112,5 @@ class Descriptors:
 
         values = properties(_smiles(self.model, x), self.names)
         centre, spread = torch.tensor([DESCRIPTORS[name] for name in self.names], dtype=values.dtype).T
-        return ((values - centre) / spread).nan_to_num(0.0).to(torch.float32).to(x.device)
+        scaled: Tensor = ((values - centre) / spread).nan_to_num(0.0)
+        return scaled.to(torch.float32).to(x.device)

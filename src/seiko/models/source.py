@@ -1,0 +1,23 @@
+"""Which kind of model lies behind a name: read off its `config.json`, before any weight is loaded."""
+
+from __future__ import annotations
+
+import json
+
+from seiko.models.graph import MODEL_TYPE, GraphSource
+from seiko.models.masked_lm import MaskedLMSource
+
+__all__ = ["source_of"]
+
+
+def source_of(name: str) -> GraphSource | MaskedLMSource:
+    """Return how to load a model from a directory, the hub, or the package (``"seiko:NAME"``).
+
+    Raises:
+        FileNotFoundError: If there is no such model.
+    """
+    where = MaskedLMSource(name=name).locate()
+    config = None if isinstance(where, str) else where / "config.json"
+    if config is not None and config.is_file() and json.loads(config.read_text()).get("model_type") == MODEL_TYPE:
+        return GraphSource(name=name)
+    return MaskedLMSource(name=name)
