@@ -42,7 +42,6 @@ from seiko.updates import (
     DirectBackprop,
     Distill,
     Guidance,
-    ReplayDistill,
     Steering,
     Update,
 )
@@ -50,7 +49,7 @@ from seiko_recipes.choices import AcquisitionName, SelectionName, acquisition_of
 
 __all__ = ["graphs", "molecules"]
 
-UpdateName = Literal["replay", "ppo", "guidance", "smc", "none"]
+UpdateName = Literal["ppo", "distill", "guidance", "smc", "none"]
 GraphUpdateName = Literal["ppo", "backprop", "adjoint", "sqdf", "distill", "none"]
 RewardName = Literal["gp", "fingerprint", "ensemble", "tokens"]
 
@@ -61,7 +60,8 @@ def molecules(
     budget: int = 1000,
     rounds: int = 5,
     seed: int = 0,
-    update: UpdateName = "replay",
+    preset: Literal["full", "demo"] = "full",
+    update: UpdateName = "ppo",
     acquisition: AcquisitionName = "ucb",
     final_acquisition: AcquisitionName | None = "greedy",
     selection: SelectionName = "top",
@@ -70,9 +70,9 @@ def molecules(
     kl_budget: float | None = 6.0,
     alpha: float = 0.1,
     beta: float = 0.02,
-    steps: int = 4,
-    final_steps: int | None = None,
-    samples: int = 512,
+    steps: int = 8,
+    final_steps: int | None = 16,
+    samples: int = 256,
     pool: int = 1500,
     remask: float = 0.25,
     rewrite: float = 0.25,
@@ -93,6 +93,7 @@ def molecules(
         budget: Labels in all.
         rounds: Batches that they are bought in.
         seed: Seeds everything.
+        preset: "demo" is small enough for a first look: 120 labels in 3 rounds, whatever budget and rounds say.
         update: How the model moves; "guidance" and "smc" steer the pretrained model and train nothing, "none" leaves it
             as it is.
         acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble" or
@@ -121,7 +122,9 @@ def molecules(
         noise: Standard deviation of the measurement noise added, in units of the oracle.
         prior: The pretrained model.
     """
-    paper = selection == "everything"
+    paper, look = selection == "everything", 300
+    if preset == "demo":
+        budget, rounds, steps, final_steps, samples, pool, look = 120, 3, 2, 4, 128, 300, 120
     if "bootstrap" in (acquisition, final_acquisition) and reward in ("gp", "fingerprint"):
         raise ValueError(
             f"acquisition bootstrap needs an ensemble, got reward {reward}: choose reward ensemble or tokens"
@@ -141,11 +144,11 @@ def molecules(
         acquisition=acquisition_of(acquisition, c),
         final_acquisition=None if paper or final_acquisition is None else acquisition_of(final_acquisition, c),
         update=_update(update),
-        strength=strength_of(kl_budget, alpha, beta, rate=0.25),
+        strength=strength_of(kl_budget, alpha, beta, rate=0.1),
         steps=steps,
         final_steps=final_steps,
         samples=samples,
-        look=500,
+        look=look,
         candidates=(Fresh(),) if paper else _candidates(remask, rewrite, library, library_share, hits, keep),
         pool=pool,
         selection=selection_of(selection),
@@ -267,10 +270,10 @@ def _letters(prior: str) -> int:
 
 def _update(name: UpdateName) -> Update[Any] | Steering | None:
     match name:
-        case "replay":
-            return ReplayDistill()
         case "ppo":
-            return PPO(epochs=2, share=0.25, learning_rate=3e-4)
+            return PPO(learning_rate=3e-4, epochs=2, share=0.25)
+        case "distill":
+            return Distill(learning_rate=3e-4, epochs=2, share=0.25)
         case "guidance":
             return Guidance()
         case "smc":

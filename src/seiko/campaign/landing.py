@@ -70,7 +70,9 @@ def land(
         # (share, root of the KL) of the nearest looks on both sides of the budget
         low, high = ((0.0, 0.0), (1.0, kl**0.5)) if kl > nats else ((1.0, kl**0.5), None)
         reached = value
-        for _ in range(TRIES):
+        for attempt in range(4 * TRIES):
+            if attempt >= TRIES and low[0] > 0:  # beyond them only while all that was found would undo the round
+                break
             share = _next(low, high, ((1 + NEAR) / 2 * nats) ** 0.5)
             found, gained = look(share)
             if found > nats:

@@ -94,11 +94,11 @@ def propose(
             size = max(1, round(wanted * source.share / total))
             for start in range(0, size, chunk(sampler)):
                 n = min(chunk(sampler), size - start)
-                x = _draw(source, sampler, labelled, seed * 31 + which, attempt * size + start, n)
-                if x is None:
+                drawn = _draw(source, sampler, labelled, seed * 31 + which, attempt * size + start, n)
+                if drawn is None:
                     continue
-                designs = model.export(x)
-                x = x[[row for row in sendable(designs, recipe.screens) if readable(model, designs[row])]]
+                designs = model.export(drawn)
+                x = drawn[[row for row in sendable(designs, recipe.screens) if readable(model, designs[row])]]
                 new = _new_rows(identity(model, x, recipe.same), seen)
                 parts.append(x[new])
                 sources += [source.source] * len(new)

@@ -25,11 +25,12 @@ from seiko.chemistry.properties import (
     tpsa,
     weight,
 )
-from seiko.chemistry.strings import flat, from_symbols, ring_first_smiles, to_symbols
+from seiko.chemistry.strings import Syntax, flat, from_symbols, ring_first_smiles, to_symbols
 
 __all__ = [
     "PROPERTIES",
     "FragmentAlphabet",
+    "Syntax",
     "canonical",
     "flat",
     "from_symbols",

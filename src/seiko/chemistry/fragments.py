@@ -26,7 +26,7 @@ from torch import Tensor
 
 from seiko.chemistry.fingerprints import morgan_counts, tanimoto
 from seiko.chemistry.sized_rings import SYMBOL
-from seiko.chemistry.strings import SMILES_SYMBOL, Syntax, from_symbols, places_of, to_symbols
+from seiko.chemistry.strings import SMILES_SYMBOL, Syntax, flat, from_symbols, places_of, to_symbols
 from seiko.designs import INVALID, Design
 
 __all__ = ["FragmentAlphabet"]
@@ -97,6 +97,12 @@ class FragmentAlphabet:
         )
 
     @classmethod
+    def of_vocabulary(cls, letters: Sequence[str], syntax: Syntax) -> FragmentAlphabet:
+        """Return the alphabet of another model's letters, whatever joined them; molecules are read by single symbols."""
+        symbols = tuple(letter for letter in letters if _SYMBOLS[syntax].fullmatch(letter))
+        return cls(letters=(*letters, ""), symbols=symbols, syntax=syntax)
+
+    @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> FragmentAlphabet:
         """Return the alphabet that `dataclasses.asdict` and JSON wrote down."""
         return cls(
@@ -137,7 +143,8 @@ class FragmentAlphabet:
         """Return a molecule's tokens, not filled up.
 
         Raises:
-            ValueError: If the text is no molecule, or has a symbol that is not in the alphabet; it is named.
+            ValueError: If the text is no molecule, has a symbol that is not in the alphabet, or the symbols mean
+                another molecule; it is named.
         """
         return list(_tokens(self, smiles))
 
@@ -145,6 +152,8 @@ class FragmentAlphabet:
         symbols = to_symbols(smiles, self.syntax)
         if unknown := [symbol for symbol in symbols if symbol not in self._characters]:
             raise ValueError(f"{smiles!r} has {unknown[0]}, which this model does not know")
+        if (found := from_symbols("".join(symbols), self.syntax)) != flat(smiles):  # a radical, an odd valence
+            raise ValueError(f"{smiles!r} cannot be said in this model's letters: they would mean {found!r}")
         return self.encode([symbols])[0]
 
     def encode(self, molecules: Sequence[Sequence[str]]) -> list[list[int]]:
@@ -167,10 +176,10 @@ class FragmentAlphabet:
         What is no molecule becomes the empty row, which is none either.
 
         Raises:
-            ValueError: If a design has another kind, is none that RDKit can read, has an unknown symbol or too many letters; it is
-                named.
+            ValueError: If a design has another kind, is none that RDKit can read, has an unknown symbol or too many
+                letters; it is named.
         """
-        rows = []
+        rows: list[list[int]] = []
         for design in designs:
             if not design.valid:
                 rows.append([])

@@ -5,7 +5,7 @@
     [r6] [=r5] [r6b]  a bond from the present atom back to the atom with which it closes a ring of that size, in what is
                       drawn so far; b is the second such atom on the way back, c the third
 
-SELFIES counts atoms and symbols, so that one letter in the wrong place makes a ring of ten atoms out of two of six. Here
+SELFIES counts atoms and symbols, so that a letter in the wrong place makes a ring of ten atoms out of two of six. Here
 [r6] makes a ring of six or none, whatever stands before. As in SELFIES every row means a molecule: a bond is as strong
 as both atoms still allow, a symbol that has no room is passed over, a branch that is never left ends with the row.
 Each atom visits its ring bonds before its substituents, so that a ring's symbols are neighbours. Hydrogens are implied
@@ -252,7 +252,7 @@ class _Drawing:
         at = self.at
         if at is None or size < 3 or self.room[at] == 0:
             return
-        found = [other for other in self.graph.closing(at, size)]
+        found = self.graph.closing(at, size)
         free = [other for other in found[which : which + 1] + found if self.room[other] > 0]
         if free:
             self.graph.join(at, free[0])

@@ -63,13 +63,14 @@ def to_symbols(smiles: str, syntax: Syntax = "selfies") -> list[str]:
         ValueError: If the text is no molecule, or one that the symbols cannot say; it is named.
     """
     clean = flat(smiles)
-    if clean is None:
+    mol = None if clean is None else parse(clean)
+    if clean is None or mol is None:
         raise ValueError(f"{smiles!r} is no molecule that RDKit can read")
     if syntax == "smiles":
         return SMILES_SYMBOL.findall(clean)
     try:
         if syntax == "rings":
-            return walk_symbols(parse(clean))
+            return walk_symbols(mol)
         return list(selfies.split_selfies(selfies.encoder(ring_first_smiles(clean))))
     except (selfies.EncoderError, Chem.KekulizeException, RecursionError, ValueError) as error:
         raise ValueError(f"{smiles!r} cannot be written in symbols of {syntax}: {error}") from error

@@ -76,6 +76,10 @@ def report(
         Path | None,
         typer.Option("--out", metavar="FILE.html", help="Where to write it.", show_default="RUN/report.html"),
     ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Known molecules that each is compared with: SMILES, or a data set's name."),
+    ] = None,
 ) -> None:
     """Draw a run on one self-contained HTML page and print its path."""
     from seiko.campaign.ledger import run_folder
@@ -85,8 +89,16 @@ def report(
     path = out or run_folder(run) / "report.html"
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file")
+    known: tuple[str, ...] = ()
+    if reference is not None:
+        from seiko.campaign.library import read_library
+
+        try:
+            known = read_library(reference)
+        except (OSError, ValueError) as error:
+            raise InputError(str(error)) from error
     with open_run(run) as campaign:
-        data = report_data(campaign)
+        data = report_data(campaign, known=known)
     deliver(f"{write(data, path)}\n", None)
     for alarm in data.alarms:
         say(f"alarm: {alarm}")

@@ -69,7 +69,8 @@ class TokenIds:
         Raises:
             ValueError: If a letter or the mask is not one token there.
         """
-        ids = tokenizer.convert_tokens_to_ids(list(alphabet.letters))
+        names = [letter or tokenizer.pad_token for letter in alphabet.letters]  # the empty letter is the padding
+        ids = tokenizer.convert_tokens_to_ids(names)
         for letter, token in zip(alphabet.letters, ids, strict=True):
             if token is None or token == tokenizer.unk_token_id:
                 raise ValueError(f"the tokenizer has no token for the letter {letter!r}")
@@ -250,6 +251,8 @@ class MaskedLMSource:
         num_steps: Denoising steps; None reveals one position a step.
         alphabet: Letters; None reads them from the directory's `seiko.json`.
         length: Positions; None reads it from the directory's `seiko.json`.
+        molecules: What a row of a molecule model without `seiko.json` is: ``"smiles"`` (SAFE too) or ``"selfies"``. Its
+            letters are its tokenizer's, and its padding token fills short rows up.
         device: Where the model runs.
         precision: ``"bfloat16"`` multiplies matrices in it: two to three times as quick where the processor can, at the
             price that a design may depend on the batch it is drawn in.
@@ -260,6 +263,7 @@ class MaskedLMSource:
     num_steps: int | None = None
     alphabet: Letters | None = None
     length: int | None = None
+    molecules: Literal["selfies", "smiles"] | None = None
     device: str = "cpu"
     precision: Precision = "float32"
 
@@ -292,14 +296,18 @@ class MaskedLMSource:
             raise ValueError(f"{self.name!r} has the letters {side['alphabet']['letters']}: leave alphabet out")
         alphabet = self.alphabet or (alphabet_of(side["alphabet"]) if side else None)
         length = self.length or (side["length"] if side else None)
+        tokenizer = None if side else AutoTokenizer.from_pretrained(where)
+        if alphabet is None and self.molecules is not None:
+            alphabet = _fragments(tokenizer, self.molecules)
         if alphabet is None or length is None:
             raise ValueError(
-                f"{self.name!r} has no {SIDE_FILE}: say alphabet=Alphabet.protein() (or another) and length=..."
+                f"{self.name!r} has no {SIDE_FILE}: say alphabet=Alphabet.protein() (or another), or "
+                'molecules="smiles", and length=...'
             )
         if side:
             ids = TokenIds(**_tuples(side["token_ids"]))
         else:
-            ids = TokenIds.from_tokenizer(AutoTokenizer.from_pretrained(where), alphabet)
+            ids = TokenIds.from_tokenizer(tokenizer, alphabet)
         # the fused attention is the slower one on short sequences, backwards
         attention = {"attn_implementation": "eager"} if length <= SHORT else {}
         language_model = AutoModelForMaskedLM.from_pretrained(
@@ -319,6 +327,21 @@ class MaskedLMSource:
             return None
         side: dict[str, Any] = json.loads(path.read_text())
         return side
+
+
+def _fragments(tokenizer: Any, syntax: Literal["selfies", "smiles"]) -> Letters:
+    """Return the letters of a molecule model: all tokens that are not special, in the order of their ids.
+
+    Raises:
+        ValueError: If there is no padding token.
+    """
+    from seiko.chemistry import FragmentAlphabet
+
+    if tokenizer.pad_token is None:
+        raise ValueError("the tokenizer has no padding token: rows of molecules could not be filled up")
+    special = set(tokenizer.all_special_tokens)
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    return FragmentAlphabet.of_vocabulary([token for token, _ in vocabulary if token not in special], syntax)
 
 
 def _side_weights(i: int) -> str:

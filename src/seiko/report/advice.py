@@ -22,7 +22,8 @@ __all__ = ["alarms", "recommendations"]
 KL_SLACK = 1.2
 LEAST_COVERAGE = 0.8
 MOST_INFEASIBLE = 0.3
-LEAST_DIVERSITY = 1.0
+LEAST_DIVERSITY = {"smiles": (0.4, "in Tanimoto distance")}  # mean pairwise distance, by kind of design
+LEAST_LETTERS = (1.0, "positions")
 LEAST_DISTINCT = 0.5
 
 
@@ -51,11 +52,18 @@ def alarms(state: RunState, kl_budget: float | None, space: float | None = None)
         )
     if last.feasible is not None and last.feasible < 1 - MOST_INFEASIBLE:
         found.append(f"{1 - last.feasible:.0%} of the last round's designs were infeasible; each of them cost a label.")
-    if last.diversity < LEAST_DIVERSITY:
-        found.append(f"Fresh samples differ in {last.diversity:.2f} on average, less than one position: collapsed.")
+    least, unit = _least_diversity(state)
+    if last.diversity < least:
+        found.append(f"Fresh samples differ by {last.diversity:.2f} {unit} on average, less than {least:g}: collapsed.")
     if _repeats(state, last, space):
         found.append(f"Only {last.distinct:.0%} of fresh samples are distinct: the model repeats itself.")
     return (*found, *_over_optimised(state.reports, _spread(state)))
+
+
+def _least_diversity(state: RunState) -> tuple[float, str]:
+    """Return the mean distance below which a model has collapsed, and its unit, for the kind of designs of a run."""
+    kinds = {query.design.kind for query in state.queries.values()}
+    return next((LEAST_DIVERSITY[kind] for kind in sorted(kinds) if kind in LEAST_DIVERSITY), LEAST_LETTERS)
 
 
 def _repeats(state: RunState, report: RoundReport, space: float | None) -> bool:
@@ -96,7 +104,7 @@ def recommendations(
     troubled = alarms(state, kl_budget, space)
     if any("over-optimisation" in alarm for alarm in troubled):
         found.append("Move less: a smaller KL budget or larger coefficients, or a round with more labels first.")
-    if last.diversity < LEAST_DIVERSITY or _repeats(state, last, space):
+    if last.diversity < _least_diversity(state)[0] or _repeats(state, last, space):
         found.append("Keep it spread out: a smaller KL budget, and the selection that wants diverse batches.")
     coverage = last.prequential.coverage if last.prequential else None
     if coverage is not None and coverage < LEAST_COVERAGE:

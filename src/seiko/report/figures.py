@@ -160,7 +160,8 @@ def draw_diversity(axes: Axes, data: ReportData) -> None:
     most = finite(data.diversity_max)
     if most is not None:
         axes.axhline(most, color=LIGHT["muted"], lw=1.0, ls=(0, (1, 2)))
-        axes.annotate(f"all {most:g} differ", (0.99, most), xycoords=("axes fraction", "data"), xytext=(0, -3),
+        text = f"all {most:g} differ" if data.diversity_unit == "positions" else "nothing in common"
+        axes.annotate(text, (0.99, most), xycoords=("axes fraction", "data"), xytext=(0, -3),
                       textcoords="offset points", ha="right", va="top", fontsize=8, color=LIGHT["muted"])  # fmt: skip
     axes.set_ylim(0, max(axes.get_ylim()[1], (most or 0) * 1.05, 1e-6))
     _round_axis(axes, data)

@@ -60,7 +60,8 @@ def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence
         molecules=molecules,
         kl_budget=nats,
         reward_name=getattr(recipe.oracle, "name", None) or "label",
-        diversity_max=None if length is None else float(length),
+        diversity_unit="positions" if molecules is None else "Tanimoto distance",
+        diversity_max=(None if length is None else float(length)) if molecules is None else 1.0,
         alarms=alarms(state, nats, space) + (() if molecules is None else drift_alarms(molecules)),
         recommendations=recommendations(state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space),
     )
