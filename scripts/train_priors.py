@@ -2,7 +2,7 @@
 
     python scripts/train_priors.py tfbind8 --out src/seiko/priors
     python scripts/train_priors.py ehrlich --out src/seiko/priors
-    python scripts/train_priors.py zinc250k --out src/seiko/priors        (about an hour of one core)
+    python scripts/train_priors.py zinc250k --out src/seiko/priors        (an hour of one core)
 
 Each is a masked diffusion model of a few hundred thousand weights, saved as safetensors beside a `seiko.json` that
 holds this script's arguments, the seed, the hash of the data and the validation likelihood. Training can be interrupted

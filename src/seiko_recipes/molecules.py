@@ -137,7 +137,7 @@ def molecules(
         model=MaskedLMSource(
             name=prior,
             tuning=FullFineTuning() if lora is None else LoRA(rank=lora),
-            precision="bfloat16",
+            precision="auto",
         ),
         oracle=_oracle(oracle, noise, seed),
         reward_model=_reward(reward, prior),

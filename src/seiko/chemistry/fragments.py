@@ -61,7 +61,7 @@ class FragmentAlphabet:
             raise ValueError("the last letter, and no other, must be the empty one that fills a row up")
 
     @classmethod
-    def learn(cls, molecules: Iterable[Sequence[str]], size: int, syntax: Syntax = "rings") -> FragmentAlphabet:
+    def learn(cls, molecules: Iterable[Sequence[str]], size: int, syntax: Syntax) -> FragmentAlphabet:
         """Return the alphabet of the `size` most useful groups, the empty letter beside them.
 
         Args:
@@ -98,7 +98,7 @@ class FragmentAlphabet:
 
     @classmethod
     def of_vocabulary(cls, letters: Sequence[str], syntax: Syntax) -> FragmentAlphabet:
-        """Return the alphabet of another model's letters, whatever joined them; molecules are read by single symbols."""
+        """Return the alphabet of another model's letters; molecules are read symbol by symbol."""
         symbols = tuple(letter for letter in letters if _SYMBOLS[syntax].fullmatch(letter))
         return cls(letters=(*letters, ""), symbols=symbols, syntax=syntax)
 

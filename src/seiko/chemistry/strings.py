@@ -56,7 +56,7 @@ def flat(smiles: str) -> str | None:
     return None if mol is None else canonical(Chem.MolToSmiles(mol, isomericSmiles=False))
 
 
-def to_symbols(smiles: str, syntax: Syntax = "selfies") -> list[str]:
+def to_symbols(smiles: str, syntax: Syntax) -> list[str]:
     """Return a molecule's symbols, without stereochemistry.
 
     Raises:
@@ -77,7 +77,7 @@ def to_symbols(smiles: str, syntax: Syntax = "selfies") -> list[str]:
 
 
 @lru_cache(maxsize=_CACHED)
-def from_symbols(text: str, syntax: Syntax = "selfies") -> str | None:
+def from_symbols(text: str, syntax: Syntax) -> str | None:
     """Return the canonical SMILES, without stereochemistry, of joined symbols; None where they are no molecule."""
     if syntax == "smiles":
         return flat(text)
@@ -103,7 +103,7 @@ def atoms_by_symbol(text: str) -> dict[int, int]:
     return found
 
 
-def places_of(text: str, smarts: str, syntax: Syntax = "selfies") -> set[int]:
+def places_of(text: str, smarts: str, syntax: Syntax) -> set[int]:
     """Return the places of the symbols that stand for an atom of the first match of a substructure.
 
     Raises:

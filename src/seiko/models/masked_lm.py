@@ -18,7 +18,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -36,7 +36,7 @@ from seiko.priors import SIDE_FILE, shipped
 
 __all__ = ["MaskedLM", "MaskedLMSource", "TokenIds"]
 
-Precision: TypeAlias = Literal["float32", "bfloat16"]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 
 SHORT = 64  # positions
 
@@ -136,7 +136,8 @@ class MaskedLM:
         alphabet: Its letters.
         length: Positions L.
         num_steps: Denoising steps K; one position a step at K = L.
-        precision: ``"bfloat16"`` multiplies matrices in it; logits stay float32.
+        precision: ``"bfloat16"`` multiplies matrices in it, ``"auto"`` where the device is quick at it; logits stay
+            float32.
     """
 
     versions: Versions
@@ -177,7 +178,7 @@ class MaskedLM:
 
     def predict(self, x_t: State, k: Step, conditioning: Conditioning = None) -> Float[Tensor, "b l v"]:
         """Return logits over letters at every position; the step does not matter."""
-        if self.precision == "float32":
+        if self.precision == "float32" or (self.precision == "auto" and not quick_in_half(x_t.device.type)):
             return self.versions(x_t)
         with torch.autocast(x_t.device.type, torch.bfloat16):
             return self.versions(x_t).float()
@@ -254,8 +255,9 @@ class MaskedLMSource:
         molecules: What a row of a molecule model without `seiko.json` is: ``"smiles"`` (SAFE too) or ``"selfies"``. Its
             letters are its tokenizer's, and its padding token fills short rows up.
         device: Where the model runs.
-        precision: ``"bfloat16"`` multiplies matrices in it: two to three times as quick where the processor can, at the
-            price that a design may depend on the batch it is drawn in.
+        precision: ``"bfloat16"`` multiplies matrices in it: two to three times as quick where the processor can (and
+            far slower where not), at the price that a design may depend on the batch it is drawn in; ``"auto"``
+            does so where the device is quick at it.
     """
 
     name: str
@@ -304,10 +306,7 @@ class MaskedLMSource:
                 f"{self.name!r} has no {SIDE_FILE}: say alphabet=Alphabet.protein() (or another), or "
                 'molecules="smiles", and length=...'
             )
-        if side:
-            ids = TokenIds(**_tuples(side["token_ids"]))
-        else:
-            ids = TokenIds.from_tokenizer(tokenizer, alphabet)
+        ids = TokenIds(**_tuples(side["token_ids"])) if side else TokenIds.from_tokenizer(tokenizer, alphabet)
         # the fused attention is the slower one on short sequences, backwards
         attention = {"attn_implementation": "eager"} if length <= SHORT else {}
         language_model = AutoModelForMaskedLM.from_pretrained(
@@ -327,6 +326,14 @@ class MaskedLMSource:
             return None
         side: dict[str, Any] = json.loads(path.read_text())
         return side
+
+
+@cache
+def quick_in_half(device: str) -> bool:
+    """Whether a kind of device multiplies in bfloat16 faster than in float32."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
 def _fragments(tokenizer: Any, syntax: Literal["selfies", "smiles"]) -> Letters:

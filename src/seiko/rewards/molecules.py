@@ -52,7 +52,7 @@ def _alphabet(model: str) -> FragmentAlphabet:
 
 def _smiles(model: str, x: Tensor) -> list[str]:
     if x.is_floating_point():
-        raise TypeError("a molecule's features have no gradient: choose an update that needs none (PPO, ReplayDistill)")
+        raise TypeError("a molecule's features have no gradient: choose an update that needs none (PPO, Distill)")
     return [design.content if design.valid else "" for design in _alphabet(model).write(x)]
 
 

@@ -1,6 +1,6 @@
 """How the model moves: one problem, several inner optimisers; or how it is steered without moving.
 
-moves      PPO, Distill; MemoryDistill, ReplayDistill for masked models; DirectBackprop, AdjointMatching, SQDF for
+moves      PPO, Distill; MemoryDistill for masked models; DirectBackprop, AdjointMatching, SQDF for
            differentiable objectives
 steers     Guidance, SMC
 """
@@ -13,7 +13,6 @@ from seiko.updates.guidance import Guidance, GuidedPolicy
 from seiko.updates.improve import Improvement, improve
 from seiko.updates.memory import MemoryDistill
 from seiko.updates.ppo import PPO
-from seiko.updates.replay import ReplayDistill
 from seiko.updates.smc import SMC
 from seiko.updates.sqdf import SQDF
 from seiko.updates.start import LearnedStart
@@ -38,7 +37,6 @@ __all__ = [
     "MemoryDistill",
     "NotMemorylessWarning",
     "Problem",
-    "ReplayDistill",
     "Steered",
     "Steering",
     "StepReport",

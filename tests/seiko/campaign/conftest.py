@@ -14,6 +14,7 @@ from seiko.acquisition import UCB
 from seiko.campaign import Campaign, Fresh, Recipe, Remask
 from seiko.designs import Design
 from seiko.models import Alphabet, Architecture, MaskedLM, MaskedLMSource, Pretraining
+from seiko.models.masked_lm import TokenIds, save_language_model
 from seiko.oracles import Label
 from seiko.oracles.noise import noisy_label
 from seiko.rewards import LastLayer, OneHot
@@ -94,3 +95,31 @@ def story() -> Callable[[Campaign], dict[str, Any]]:
         }
 
     return tell
+
+
+MOLECULES = """
+CCO CC(=O)O CCN CC(C)O c1ccccc1 Cc1ccccc1 Oc1ccccc1 CC(=O)Nc1ccccc1 CCOC(C)=O c1ccncc1 CN1CCNCC1 C1CCCCC1 CC(N)=O
+OCC1CC1 CCCl N#CC FC(F)F Clc1ccccc1 CCS CS(C)(=O)=O O=C1CCCN1 C1CCOC1 CNC CCCC COc1ccccc1 Nc1ccccc1 CC#N
+O=Cc1ccccc1 C[N+](C)(C)C CC(=O)[O-]
+""".split()  # noqa: SIM905
+
+
+@pytest.fixture(scope="session")
+def molecules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with random models of molecules: `rings`, of fragments, and `smiles`, half of it nonsense."""
+    pytest.importorskip("rdkit")
+    from seiko.chemistry import FragmentAlphabet, to_symbols
+
+    folder = tmp_path_factory.mktemp("molecules")
+    learnt = FragmentAlphabet.learn([to_symbols(smiles, "rings") for smiles in MOLECULES], 30, "rings")
+    plain = FragmentAlphabet(letters=("C", "N", "O", "1", ""), symbols=("C", "N", "O", "1"), syntax="smiles")
+    for name, alphabet, length in (("rings", learnt, 10), ("smiles", plain, 4)):
+        torch.manual_seed(0)
+        language_model = Architecture(width=8, layers=1, heads=1).build(len(alphabet), length)
+        save_language_model(language_model, TokenIds.plain(alphabet), alphabet, length, folder / name)
+    return folder
+
+
+@pytest.fixture
+def molecule(molecules: Path) -> MaskedLM:
+    return MaskedLMSource(name=str(molecules / "rings")).load()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seiko.campaign import Fresh, Labelled, Remask
 from seiko.campaign.sampler import ModelSampler
+from seiko.designs import Design
 from seiko.diffusion import Noise, rollout
 from seiko.models import GaussianToy, MaskedLM, ModelPolicy
 
@@ -123,3 +124,39 @@ def test_remask_is_for_masked_diffusion_only() -> None:
 def test_what_cannot_be_is_refused(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_hits_are_started_from_before_any_label_and_beside_them_after(model: MaskedLM) -> None:
+    source = Remask(mask_rate=1e-9, hits=("ACGACG",), best=1)
+    x = source.propose(replaced(model), NONE, Noise.seeded(0, 50))
+    assert x is not None
+    hit = torch.tensor([0, 1, 2, 0, 1, 2])
+    assert bool(((x == hit) | (x == 3)).all())
+    parent = Labelled(torch.zeros(1, 6, dtype=torch.int64), torch.zeros(1))
+    x = source.propose(replaced(model), parent, Noise.seeded(0, 400))
+    assert x is not None
+    from_hit, from_parent = (((x == row) | (x == 3)).all(-1) for row in (hit, parent.x[0]))
+    assert bool((from_hit | from_parent).all())
+    assert 150 < int(from_hit.sum()) < 250
+
+
+def test_a_hit_that_is_no_design_of_the_model_is_named(model: MaskedLM) -> None:
+    with pytest.raises(ValueError, match="'ACGT' has 4 letters, this model's have 6"):
+        Remask(hits=("ACGT",)).propose(ModelSampler(model), NONE, Noise.seeded(0, 4))
+
+
+def test_sequences_have_no_substructure_to_keep(model: MaskedLM) -> None:
+    with pytest.raises(TypeError, match="only molecules have substructures, this model's designs are 'dna'"):
+        Remask(keep="C").propose(ModelSampler(model), labelled(2), Noise.seeded(0, 4))
+
+
+def test_letters_that_are_kept_are_not_masked(molecule: MaskedLM) -> None:
+    parent = molecule.ingest([Design("CC(=O)NCCc1ccccc1", "smiles")])
+    held = torch.tensor(molecule.holding(parent[0].tolist(), "c1ccccc1"))
+    x = Remask(mask_rate=1.0, keep="c1ccccc1").propose(
+        ModelSampler(molecule), Labelled(parent, torch.zeros(1)), Noise.seeded(0, 100)
+    )
+    assert x is not None
+    assert bool(held.any())
+    assert bool((x[:, held] == parent[:, held]).all())
+    assert bool((x[:, ~held] != parent[:, ~held]).any(0).all())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from seiko.campaign import landing
 from seiko.campaign.landing import FARTHEST, land
 from seiko.diffusion import Noise, path_kl, rollout
 from seiko.models import FullFineTuning, LoRA, MaskedLM, MaskedLMSource, ModelPolicy, Tuning
@@ -112,3 +114,17 @@ def test_anchors_are_not_touched(model: MaskedLM) -> None:
         assert torch.equal(model.versions(x), previous)
     model.versions.reset()
     assert all(torch.equal(value, pretrained[name]) for name, value in model.versions.state_dict().items())
+
+
+def test_a_steep_rise_does_not_undo_the_round(model: MaskedLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, far = model.versions.state_dict(), push(model, 0.3)
+    name = max(far, key=lambda key: float((far[key] - before[key]).abs().max()))
+
+    def steep(trajectory: Any, reference: Any) -> Tensor:
+        moved = (model.versions.state_dict()[name] - before[name]).norm() / (far[name] - before[name]).norm()
+        return (100 * moved**0.5).expand(4)
+
+    monkeypatch.setattr(landing, "path_kl", steep)
+    share = land(model, flat, 1.0, 4, SEED)
+    assert 0.7e-4 < share <= 1e-4
+    assert float(steep(None, None).mean()) <= 1.0

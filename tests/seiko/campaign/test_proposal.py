@@ -9,9 +9,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from seiko.campaign import Diverse, Everything, Fresh, Labelled, PoolExhausted, Recipe, Remask
-from seiko.campaign.proposal import identity, propose
+from seiko.campaign import (
+    Diverse,
+    Everything,
+    Fresh,
+    Labelled,
+    Library,
+    PoolExhausted,
+    PropertyRange,
+    Recipe,
+    Remask,
+    Rewrite,
+    Substructure,
+)
+from seiko.campaign.proposal import identity, propose, readable
+from seiko.campaign.sampler import ModelSampler
 from seiko.designs import Design
+from seiko.diffusion import Noise
 from seiko.models import MaskedLM, MaskedLMSource
 from seiko.rewards import ReverseComplement
 
@@ -106,3 +120,91 @@ def test_a_batch_larger_than_the_pool_is_served(tiny: Tiny, model: MaskedLM) -> 
     found = propose(tiny(pool=1, selection=Diverse(), candidates=(Fresh(),)), model, NONE, [], count_first, 30, 0)
     assert len({design.key for design in found.designs}) == 30
     assert all(isinstance(design, Design) for design in found.designs)
+
+
+# ------------------------------------------------------------- molecules
+
+
+MOLECULE = Labelled(torch.zeros(0, 10, dtype=torch.int64), torch.zeros(0))
+NONSENSE = Labelled(torch.zeros(0, 4, dtype=torch.int64), torch.zeros(0))
+
+
+@pytest.fixture
+def nonsense(molecules: Path) -> MaskedLM:
+    """Return a model of SMILES with random weights: a good part of what it draws has a ring that is never closed."""
+    return MaskedLMSource(name=str(molecules / "smiles")).load()
+
+
+def test_what_is_no_molecule_is_never_sent(tiny: Tiny, nonsense: MaskedLM) -> None:
+    drawn = nonsense.export(ModelSampler(nonsense).draw(Noise.seeded(0, 200)))
+    assert 20 < sum(not design.valid for design in drawn) < 180
+    found = propose(tiny(candidates=(Fresh(),), pool=100), nonsense, NONSENSE, [], None, 25, 0)
+    assert len(found.designs) == 25
+    assert all(design.valid and design.kind == "smiles" for design in found.designs)
+    assert found.designs == nonsense.export(found.x)
+    assert nonsense.export(nonsense.ingest(found.designs)) == found.designs
+
+
+def test_paper_mode_sends_every_draw_but_those_that_cannot_be_read_again(
+    tiny: Tiny, nonsense: MaskedLM, molecule: MaskedLM
+) -> None:
+    recipe = tiny(candidates=(Fresh(),), selection=Everything(paper=True))
+    drawn = nonsense.export(ModelSampler(nonsense).draw(Noise.seeded(0, 40)))
+    assert propose(recipe, nonsense, NONSENSE, [], None, 40, 0).designs == drawn, (
+        "nonsense costs a label, as in the paper"
+    )
+    plain = ModelSampler(molecule).draw(Noise.seeded(0, 100))
+    good = [row for row, design in enumerate(molecule.export(plain)) if readable(molecule, design)]
+    assert 0 < len(good) < 100
+    found = propose(recipe, molecule, MOLECULE, [], None, 100, 0)
+    assert torch.equal(found.x[: len(good)], plain[good])
+    assert len(found.x) == 100
+    assert all(readable(molecule, design) for design in found.designs)
+
+
+def test_what_the_model_cannot_read_again_is_never_sent(tiny: Tiny, molecule: MaskedLM) -> None:
+    x = ModelSampler(molecule).draw(Noise.seeded(0, 300))
+    unreadable = [design for design in molecule.export(x) if design.valid and not readable(molecule, design)]
+    assert unreadable, "a random model draws what it would spell in more letters than it has"
+    found = propose(tiny(candidates=(Fresh(),), pool=300), molecule, MOLECULE, [], None, 60, 0)
+    assert all(readable(molecule, design) for design in found.designs)
+    assert len({design.key for design in found.designs}) == 60
+    assert not readable(molecule, Design("CI", "smiles"))
+
+
+def test_one_molecule_is_one_design_however_it_is_spelt(tiny: Tiny, molecule: MaskedLM) -> None:
+    row = molecule.ingest([Design("CCO", "smiles")])
+    spelt = row.roll(2, dims=1)  # the filling in front
+    assert not torch.equal(spelt, row)
+    assert identity(molecule, spelt, None) == identity(molecule, row, None) == [Design("CCO", "smiles").key]
+
+
+def test_screens_refuse_what_they_know(tiny: Tiny, molecule: MaskedLM) -> None:
+    screens = (Substructure(smarts="[#6]"), PropertyRange(descriptor="weight", high=120.0))
+    found = propose(tiny(candidates=(Fresh(),), screens=screens, pool=100), molecule, MOLECULE, [], None, 20, 0)
+    assert all(screens[0](found.designs))
+    assert all(screens[1](found.designs))
+    free = propose(tiny(candidates=(Fresh(),), pool=100), molecule, MOLECULE, [], None, 20, 0)
+    assert not all(screens[0](free.designs) + screens[1](free.designs))
+
+
+def test_screens_that_let_nothing_through_are_named(tiny: Tiny, molecule: MaskedLM) -> None:
+    recipe = tiny(candidates=(Fresh(),), screens=(PropertyRange(descriptor="weight", low=5000.0),), pool=5)
+    with pytest.raises(PoolExhausted, match=r"only 0 new designs .* or loosen the screens"):
+        propose(recipe, molecule, MOLECULE, [], None, 3, 0)
+
+
+def test_all_sources_of_molecules_share_a_pool(tiny: Tiny, molecule: MaskedLM, tmp_path: Path) -> None:
+    (tmp_path / "known.smi").write_text("CCO\nCCN\nc1ccccc1\nCC(N)=O\n")
+    hits = ("CC(=O)NCCc1ccccc1",)
+    sources = (
+        Fresh(share=1.0),
+        Remask(share=1.0, hits=hits),
+        Rewrite(share=1.0, hits=hits, keep="c1ccccc1"),
+        Library(path=str(tmp_path / "known.smi"), share=1.0),
+    )
+    recipe = tiny(candidates=sources, selection=Everything(), pool=80)
+    found = propose(recipe, molecule, MOLECULE, [Design("CCN", "smiles").key], None, 60, 0)
+    assert set(found.sources) == {"fresh", "remask", "rewrite", "library"}
+    known = {d.content for d, source in zip(found.designs, found.sources, strict=True) if source == "library"}
+    assert known <= {"CCO", "c1ccccc1", "CC(N)=O"}, "what was bought is not bought again"

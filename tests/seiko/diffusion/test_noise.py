@@ -75,3 +75,17 @@ def test_shape_and_dtype() -> None:
     assert noise.normal((3, 4)).dtype == torch.float32
     assert noise.uniform().shape == (2,)
     assert noise.uniform().dtype == torch.float64
+
+
+def test_numbers_can_be_asked_for_by_their_place() -> None:
+    noise = Noise.seeded(4, 3)
+    u, g = noise.uniform((4, 5)).flatten(1), noise.gumbel((4, 5)).flatten(1)
+    same = torch.tensor([[19, 0, 7]])
+    assert torch.equal(noise.uniform_at(same), u[:, [19, 0, 7]])
+    assert torch.equal(noise.gumbel_at(same), g[:, [19, 0, 7]])
+    own = torch.tensor([[0, 1], [5, 5], [19, 2]])
+    assert torch.equal(noise.uniform_at(own), u.gather(1, own))
+    assert torch.equal(noise.gumbel_at(own), g.gather(1, own))
+    assert noise.gumbel_at(same).dtype == torch.float32
+    assert torch.equal(noise.gumbel_at(same, torch.float64), noise.gumbel((20,), torch.float64)[:, [19, 0, 7]])
+    assert noise[torch.zeros(0, dtype=torch.int64)].gumbel_at(same).shape == (0, 3)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from seiko.diffusion import GradientWindow, Noise, Policy, path_kl, rollout, step_kls
+from seiko.diffusion import GradientWindow, Noise, Policy, draw, path_kl, rollout, step_kls
 from seiko.models import EnumerableToy, GaussianToy, ModelPolicy
 
 STEPS = 5
@@ -120,3 +122,46 @@ def test_the_path_kl_estimates_the_exact_one(name: str, request: pytest.FixtureR
 def test_the_path_kl_to_oneself_is_zero(masked: EnumerableToy) -> None:
     policy = ModelPolicy(masked)
     assert float(path_kl(rollout(policy, None, Noise.seeded(0, 10)), policy).abs().max()) == 0
+
+
+class Counting:
+    """A policy that counts how often it is asked."""
+
+    def __init__(self, toy: Any) -> None:
+        self.policy, self.asked = ModelPolicy[Any](toy), 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.policy, name)
+
+    def transition(self, x_t: torch.Tensor, k: int, conditioning: Any = None) -> Any:
+        self.asked += 1
+        return self.policy.transition(x_t, k, conditioning)
+
+
+STARTS = [
+    (None, 3),
+    ([[1, 3, 2], [3, 0, 0]], 1),  # one is left in each: the first step reveals it
+    ([[1, 3, 2], [3, 3, 0]], 2),  # as many steps as the one with the most masks
+    ([[3, 3, 3], [0, 1, 2]], 3),
+    ([[0, 1, 2], [2, 2, 2]], 1),
+]
+
+
+@pytest.mark.parametrize(("start", "asked"), STARTS)
+def test_a_draw_is_the_end_of_a_rollout_and_stops_where_nothing_is_left(
+    masked: EnumerableToy, start: list[list[int]] | None, asked: int
+) -> None:
+    x = None if start is None else torch.tensor(start)
+    for seed in range(20):
+        policy = Counting(masked)
+        found = draw(policy, None, Noise.seeded(seed, 2), start=x)
+        assert torch.equal(found, rollout(ModelPolicy(masked), None, Noise.seeded(seed, 2), start=x).x_0)
+        assert policy.asked == asked
+
+
+def test_a_draw_of_a_gaussian_model_takes_every_step(gaussian: GaussianToy) -> None:
+    policy, start = Counting(gaussian), torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    found = draw(policy, None, Noise.seeded(0, 8), start=start)
+    assert torch.equal(found, rollout(ModelPolicy(gaussian), None, Noise.seeded(0, 8), start=start).x_0)
+    assert policy.asked == STEPS
+    assert not found.requires_grad

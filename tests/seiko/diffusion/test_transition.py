@@ -140,3 +140,27 @@ def test_the_likelihood_for_learning_is_the_mean_over_the_sets_revealed(count: i
 def test_the_likelihood_for_learning_of_a_gaussian_step_is_its_own() -> None:
     law, x_s = GaussianTransition(torch.zeros(2, 3), torch.tensor(0.5)), torch.randn(2, 3)
     assert torch.equal(law.log_likelihood(x_s, torch.zeros(2, 3)), law.log_prob(x_s))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_masked_draws_are_those_of_the_whole_noise(count: int) -> None:
+    law, noise = masked_law(count), Noise.seeded(7, B)
+    gumbel = noise.fold_in(2).gumbel((L, V))  # the noise of every position, revealed or not
+    letters = (law.logits + gumbel).argmax(-1)
+    x_s = law.sample(noise)
+    revealed = (law.x_t == MASK) & (x_s != MASK)
+    assert torch.equal(revealed.sum(-1), law.count)
+    assert torch.equal(x_s, torch.where(revealed, letters, law.x_t))
+    assert torch.equal(x_s, law.rsample(noise).argmax(-1))
+
+
+def test_a_step_is_complete_if_it_reveals_all_that_is_left_in_every_sample() -> None:
+    assert masked_law(3).complete
+    assert not masked_law(2).complete
+    x_t = torch.tensor([[MASK, 1, 0, 0, 0], [MASK, MASK, 0, 0, 0]])
+    logits = torch.zeros(2, L, V)
+    assert MaskedTransition(logits, x_t, torch.tensor([1, 2])).complete
+    assert not MaskedTransition(logits, x_t, torch.tensor([1, 1])).complete
+    relaxed = torch.nn.functional.one_hot(x_t, V + 1).float()
+    assert MaskedTransition(logits, relaxed, torch.tensor([1, 2])).complete
+    assert MaskedTransition(logits, x_t.clamp(max=2), torch.tensor([0, 0])).complete

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seiko.chemistry import FragmentAlphabet, to_symbols
 from seiko.designs import Design
 from seiko.models import Alphabet
+from seiko.models.alphabet import Fragmented, Letters, alphabet_of
 
 
 @given(st.lists(st.lists(st.integers(0, 19), min_size=4, max_size=4), max_size=5))
@@ -51,3 +56,18 @@ def test_nothing_is_read_as_no_rows() -> None:
 def test_letters_that_cannot_be_told_apart_are_refused(letters: tuple[str, ...], separator: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Alphabet(letters=letters, kind="tokens", separator=separator)
+
+
+def test_letters_are_read_from_json_whatever_their_kind() -> None:
+    fragments = FragmentAlphabet.learn([to_symbols("CCO", "selfies"), to_symbols("CCN", "selfies")], 5, "selfies")
+    for alphabet in (Alphabet.dna(), Alphabet.numbers(12), fragments):
+        again = alphabet_of(json.loads(json.dumps(dataclasses.asdict(alphabet))))
+        assert again == alphabet
+        assert isinstance(again, Letters)
+    assert isinstance(fragments, Fragmented)
+    assert not isinstance(Alphabet.dna(), Fragmented)
+
+
+def test_the_distance_of_sequences_is_hamming_s() -> None:
+    x = torch.tensor([[0, 1, 2], [3, 3, 3]])
+    assert Alphabet.dna().distance(x, x[:1]).tolist() == [[0], [3]]

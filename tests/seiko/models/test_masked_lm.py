@@ -8,6 +8,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertForMaskedLM, BertTokenizer, EsmConfig, EsmForMaskedLM, EsmTokenizer
 
+from seiko.chemistry import FragmentAlphabet, morgan_counts, tanimoto, to_symbols
+from seiko.designs import Design
 from seiko.diffusion import Noise, rollout
 from seiko.models import Alphabet, Architecture, FullFineTuning, LoRA, MaskedLM, MaskedLMSource, ModelPolicy
 from seiko.models.masked_lm import TokenBackbone, TokenIds, save_language_model
@@ -221,3 +223,73 @@ def test_a_backbone_without_special_tokens_takes_states_as_they_are() -> None:
     backbone = TokenBackbone(language_model, TokenIds.plain(Alphabet.dna()))
     x_t = torch.full((2, LENGTH), 4)
     torch.testing.assert_close(backbone(x_t), language_model(input_ids=x_t).logits[..., :4])
+
+
+MOLECULES = ["CCO", "CC(=O)O", "c1ccccc1", "CCN", "Cc1ccccc1", "CC(N)=O", "C1CCOC1", "Oc1ccccc1"]
+
+
+def save_molecules(folder: Path, dtype: torch.dtype = torch.float32) -> Path:
+    alphabet = FragmentAlphabet.learn([to_symbols(smiles, "selfies") for smiles in MOLECULES], 20, "selfies")
+    language_model = Architecture(width=16, layers=2, heads=2).build(len(alphabet), LENGTH)
+    sharpen(language_model)
+    return save_language_model(language_model.to(dtype), TokenIds.plain(alphabet), alphabet, LENGTH, folder)
+
+
+def molecule_model(folder: Path, **more: Any) -> MaskedLM:
+    return MaskedLMSource(name=str(save_molecules(folder)), **more).load()
+
+
+def test_a_molecule_model_comes_back_with_its_letters(tmp_path: Path) -> None:
+    model = molecule_model(tmp_path / "a")
+    assert (model.kind, model.filler, model.event_shape) == ("smiles", len(model.alphabet) - 1, (LENGTH,))
+    again = MaskedLMSource(name=str(model.save_pretrained(tmp_path / "b"))).load()
+    assert again.alphabet == model.alphabet
+    x_t = partly_masked(model)
+    torch.testing.assert_close(again.predict(x_t, 1), model.predict(x_t, 1))
+    x_0 = rollout(ModelPolicy(model), None, Noise.seeded(0, 30)).x_0
+    assert again.export(x_0) == model.export(x_0)
+    designs = [Design(smiles, "smiles") for smiles in MOLECULES]
+    assert model.export(model.ingest(designs)) == designs
+    assert model.ingest(designs).shape == (8, LENGTH)
+
+
+def test_molecules_are_apart_by_fingerprint(tmp_path: Path) -> None:
+    model = molecule_model(tmp_path / "a")
+    x = model.ingest([Design(smiles, "smiles") for smiles in MOLECULES])
+    expected = 1 - tanimoto(morgan_counts(MOLECULES), morgan_counts(MOLECULES[:2]))
+    torch.testing.assert_close(model.distance(x, x[:2]), expected)
+
+
+def test_letters_that_hold_a_substructure_are_the_alphabet_s_to_tell(tmp_path: Path) -> None:
+    model = molecule_model(tmp_path / "a")
+    row = model.ingest([Design("Oc1ccccc1", "smiles")])[0].tolist()
+    assert model.holding(row, "[OH]") == model.alphabet.holding(row, "[OH]")  # type: ignore[attr-defined]
+    assert sum(model.holding(row, "[OH]")) == 1
+    dna = MaskedLMSource(name=str(save_own(tmp_path / "own", "bert"))).load()
+    assert (dna.kind, dna.filler) == ("dna", None)
+    with pytest.raises(TypeError, match="only molecules have substructures, this model's designs are 'dna'"):
+        dna.holding([0] * LENGTH, "C")
+
+
+@pytest.mark.parametrize("kind", ["bert", "esm"])
+def test_bfloat16_is_close_to_float32(tmp_path: Path, kind: Any) -> None:
+    folder = save_own(tmp_path / "own", kind)
+    exact, rounded = (MaskedLMSource(name=str(folder), precision=p).load() for p in ("float32", "bfloat16"))  # type: ignore[arg-type]
+    x_t = partly_masked(exact)
+    expected, found = exact.predict(x_t, 1), rounded.predict(x_t, 1)
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, expected)
+    error = (found.softmax(-1) - expected.softmax(-1)).detach().abs().max()
+    assert float(error) < 0.05
+    found[..., 0].sum().backward()
+    gradients = [p.grad for p in rounded.versions.parameters() if p.grad is not None]
+    assert {gradient.dtype for gradient in gradients} == {torch.float32}
+    assert {p.dtype for p in rounded.versions.parameters()} == {torch.float32}
+
+
+def test_weights_in_half_precision_are_read_in_full(tmp_path: Path) -> None:
+    half = MaskedLMSource(name=str(save_molecules(tmp_path / "half", torch.float16))).load()
+    whole = molecule_model(tmp_path / "whole")
+    assert {p.dtype for p in half.versions.parameters()} == {torch.float32}
+    x_t = partly_masked(whole)
+    torch.testing.assert_close(half.predict(x_t, 1), whole.predict(x_t, 1), atol=0.05, rtol=0.02)

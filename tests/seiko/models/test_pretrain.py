@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from seiko.chemistry import FragmentAlphabet, to_symbols
+from seiko.designs import Design
 from seiko.diffusion import Noise, rollout
 from seiko.models import Alphabet, Architecture, MaskedLMSource, ModelPolicy, Pretraining, PretrainProgress
 
@@ -110,3 +113,55 @@ def test_wrong_numbers_are_refused(wrong: dict[str, Any], message: str) -> None:
 def test_one_sequence_is_not_enough(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 2 sequences, got 1"):
         TINY.run(language(1), Alphabet.dna(), tmp_path)
+
+
+def test_weights_are_shipped_in_half_precision_and_read_in_full(tmp_path: Path) -> None:
+    training = dataclasses.replace(TINY, shipped="float16")
+    loss, exact = (
+        training.run(language(), Alphabet.dna(), tmp_path / "half"),
+        TINY.run(language(), Alphabet.dna(), tmp_path / "whole"),
+    )
+    assert loss == exact
+    half, whole = weights(tmp_path / "half"), weights(tmp_path / "whole")
+    assert {value.dtype for value in half.values()} == {torch.float16}
+    assert all(torch.equal(half[name], value.half()) for name, value in whole.items())
+    size = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("half", "whole")]
+    assert size[0] < 0.7 * size[1]
+    model = MaskedLMSource(name=str(tmp_path / "half")).load()
+    assert {p.dtype for p in model.versions.parameters()} == {torch.float32}
+    x_t = torch.tensor([[0, 4, 4, 3], [4, 4, 4, 4]])
+    expected = MaskedLMSource(name=str(tmp_path / "whole")).load().predict(x_t, 1)
+    torch.testing.assert_close(model.predict(x_t, 1), expected, atol=0.05, rtol=0.01)
+    assert json.loads((tmp_path / "half" / "seiko.json").read_text())["provenance"]["training"]["shipped"] == "float16"
+
+
+def test_training_in_bfloat16_learns_the_same_and_keeps_full_weights(tmp_path: Path) -> None:
+    exact = TINY.run(language(), Alphabet.dna(), tmp_path / "exact")
+    loss = dataclasses.replace(TINY, precision="bfloat16").run(language(), Alphabet.dna(), tmp_path / "rounded")
+    assert loss != exact
+    assert loss == pytest.approx(exact, rel=0.1)
+    assert {value.dtype for value in weights(tmp_path / "rounded").values()} == {torch.float32}
+
+
+def test_a_checkpoint_of_another_precision_is_refused(tmp_path: Path) -> None:
+    def interrupt(progress: PretrainProgress) -> None:
+        if progress.step == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        TINY.run(language(), Alphabet.dna(), tmp_path, report=interrupt)
+    with pytest.raises(ValueError, match="is the checkpoint of another training"):
+        dataclasses.replace(TINY, precision="bfloat16").run(language(), Alphabet.dna(), tmp_path)
+
+
+def test_molecules_are_learnt_with_their_filling(tmp_path: Path) -> None:
+    rows = [to_symbols(smiles, "selfies") for smiles in ("CCO", "CCN", "c1ccccc1", "CC(=O)O")]
+    alphabet = FragmentAlphabet.learn(rows, 14, "selfies")
+    designs = [Design(smiles, "smiles") for smiles in ("CCO", "CCN", "c1ccccc1", "CC(=O)O")] * 25
+    training = dataclasses.replace(TINY, steps=120, every=60)
+    training.run(alphabet.read(designs), alphabet, tmp_path)
+    model = MaskedLMSource(name=str(tmp_path)).load()
+    assert model.alphabet == alphabet
+    drawn = model.export(rollout(ModelPolicy(model), None, Noise.seeded(0, 60)).x_0)
+    assert sum(design in designs for design in drawn) > 10  # of random rows about one in twenty
+    assert all(design.kind == "smiles" for design in drawn)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 
@@ -155,3 +156,37 @@ def test_wrong_settings_are_named() -> None:
         Hamming(vocabulary=0)
     with pytest.raises(ValueError, match=r"widths must be positive and not empty, got \(0,\)"):
         Spectrum(vocabulary=4, widths=(0,))
+
+
+def by_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Return sum min / sum max by the city-block distance, which asks nothing of the numbers."""
+    total = a.sum(-1)[..., :, None] + b.sum(-1)[..., None, :]
+    shared = (total - torch.cdist(a, b, p=1.0)) / 2
+    return torch.where(total > 0, shared / (total - shared).clamp_min(1e-12), 1.0)
+
+
+@pytest.mark.parametrize("top", [1, 6, 256, 300])
+def test_tanimoto_level_by_level_is_tanimoto(top: int) -> None:
+    generator = torch.Generator().manual_seed(top)
+    a = torch.randint(0, top + 1, (7, 30), generator=generator).double()
+    b = torch.randint(0, top + 1, (5, 30), generator=generator).double() * (torch.arange(30) % 3 > 0)
+    a[0], b[0], a[:, 4] = 0, 0, 0
+    a[1, 7] = top
+    found = Tanimoto().compare({}, a, b)
+    torch.testing.assert_close(found, by_distance(a, b))
+    assert float(found[0, 0]) == 1
+    stacked = Tanimoto().compare({}, torch.stack([a, a.flip(0)]), torch.stack([b, b]))
+    torch.testing.assert_close(stacked, torch.stack([found, found.flip(0)]))
+    torch.testing.assert_close(Tanimoto().compare({}, a, a).diagonal(), torch.ones(7).double())
+
+
+def test_tanimoto_takes_what_are_no_whole_numbers_and_gives_a_gradient() -> None:
+    compare = functools.partial(Tanimoto().compare, {})
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.rand(2, 4, 9, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(compare(a, b), by_distance(a, b))
+    whole, other = torch.ones(2, 3, dtype=torch.float64, requires_grad=True), torch.tensor([[3.0, 2.0, 0.0]]).double()
+    gradients = [torch.autograd.grad(k(whole, other).sum(), whole)[0] for k in (compare, by_distance)]
+    torch.testing.assert_close(*gradients)
+    assert gradients[0].sign().tolist() == [[1, 1, -1]] * 2
+    assert compare(a[:0], b).shape == (0, 4)

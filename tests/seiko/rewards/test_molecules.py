@@ -1,0 +1,121 @@
+"""Features of molecules are those of their SMILES, whatever row of letters spells them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+pytest.importorskip("rdkit")
+pytest.importorskip("selfies")
+pytest.importorskip("gpytorch")
+
+from seiko import config
+from seiko.chemistry import PROPERTIES, FragmentAlphabet, flat, morgan_counts, properties, tanimoto, to_symbols
+from seiko.designs import Design
+from seiko.rewards import RBF, Descriptors, GaussianProcess, MorganCounts, Sum, Tanimoto
+from seiko.rewards.molecules import DESCRIPTORS
+
+LEFT = ["C", "CO", "CC(=O)N", "FC(F)(F)", "NC(=O)"]
+RIGHT = ["Cl", "C", "C#N", "C(=O)O", "N1CCOCC1", "OC", "CCCCCC", "S(N)(=O)=O", "C2CC2", "Br", "CNC", "OCC(O)CO"]
+SMILES = [flat(f"{a}c1ccc({b})cc1") or "" for a, b in itertools.product(LEFT, RIGHT)]
+
+
+@pytest.fixture(scope="module")
+def alphabet() -> FragmentAlphabet:
+    return FragmentAlphabet.learn([to_symbols(smiles, "selfies") for smiles in SMILES], 60, "selfies")
+
+
+@pytest.fixture(scope="module")
+def model(alphabet: FragmentAlphabet, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a folder that says what the letters mean; features need nothing else of a model."""
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "seiko.json").write_text(json.dumps({"alphabet": dataclasses.asdict(alphabet)}))
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def x(alphabet: FragmentAlphabet) -> Tensor:
+    return alphabet.read([Design(smiles, "smiles") for smiles in SMILES])
+
+
+def test_fingerprints_are_those_of_the_molecules(model: str, x: Tensor) -> None:
+    torch.testing.assert_close(MorganCounts(model=model)(x), morgan_counts(SMILES))
+    small = MorganCounts(model=model, radius=1, size=64)(x)
+    torch.testing.assert_close(small, morgan_counts(SMILES, radius=1, size=64))
+    assert small.dtype == torch.float32
+
+
+def test_another_spelling_has_the_same_features(model: str, x: Tensor, alphabet: FragmentAlphabet) -> None:
+    longer = torch.nn.functional.pad(x, (2, 3), value=alphabet.empty)
+    for feature in (MorganCounts(model=model), Descriptors(model=model)):
+        assert torch.equal(feature(longer), feature(x))
+
+
+def test_descriptors_are_in_their_usual_spread(model: str, x: Tensor) -> None:
+    names = ("weight", "logp")
+    found = Descriptors(model=model, names=names)(x)
+    values = properties(SMILES, names)
+    torch.testing.assert_close(found[:, 0], ((values[:, 0] - 330) / 60).float())
+    torch.testing.assert_close(found[:, 1], ((values[:, 1] - 2.5) / 1.4).float())
+    assert Descriptors(model=model)(x).shape == (60, len(DESCRIPTORS))
+    assert set(DESCRIPTORS) <= set(PROPERTIES)
+    assert float(Descriptors(model=model)(x).abs().max()) < 7
+
+
+def test_what_is_no_molecule_is_nothing(model: str, alphabet: FragmentAlphabet) -> None:
+    x = torch.full((2, 5), alphabet.empty)
+    assert float(MorganCounts(model=model)(x).abs().max()) == 0
+    assert float(Descriptors(model=model)(x).abs().max()) == 0
+
+
+def test_relaxed_tokens_are_refused(model: str) -> None:
+    for feature in (MorganCounts(model=model), Descriptors(model=model)):
+        with pytest.raises(TypeError, match="no gradient: choose an update that needs none"):
+            feature(torch.rand(2, 5, 61))
+
+
+def test_wrong_models_and_names_are_named(model: str, tmp_path: Path) -> None:
+    x = torch.zeros(1, 3, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"no descriptor is called 'beauty'; there are: weight, logp"):
+        Descriptors(model=model, names=("logp", "beauty"))
+    with pytest.raises(FileNotFoundError, match=r"got '.*absent'"):
+        MorganCounts(model=str(tmp_path / "absent"))(x)
+    with pytest.raises(
+        ValueError, match=r"'seiko:tfbind8' is no molecule model: its letters are \['A', 'C', 'G', 'T'\]"
+    ):
+        MorganCounts(model="seiko:tfbind8")(x)
+
+
+def test_features_travel_as_json_without_their_model() -> None:
+    for feature in (MorganCounts(model="seiko:absent", radius=3), Descriptors(model="seiko:absent", names=("sa",))):
+        assert config.from_json(config.to_json(feature)) == feature
+
+
+def test_the_kernel_of_fingerprints_is_the_similarity_of_molecules(model: str, x: Tensor) -> None:
+    (covariance,) = Tanimoto(feature=MorganCounts(model=model)).bind(None)
+    found = covariance({}, covariance.inputs(x[:20]), covariance.inputs(x[15:]))
+    torch.testing.assert_close(found.float(), tanimoto(morgan_counts(SMILES[:20]), morgan_counts(SMILES[15:])))
+
+
+def test_a_gaussian_process_of_both_ranks_qed(model: str, x: Tensor) -> None:
+    y = properties(SMILES, ["qed"])[:, 0].double()
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
+    seen, held = order[:40], order[40:]
+    kernels = (Tanimoto(feature=MorganCounts(model=model)), RBF(feature=Descriptors(model=model)))
+    belief = GaussianProcess(kernel=Sum(kernels=kernels), restarts=1).fit(x[seen], y[seen], None, 0)
+    posterior = belief.posterior(x[held])
+    rank = float(stats.spearmanr(posterior.mean, y[held]).statistic)
+    print(f"Spearman {rank:.3f} of 20 molecules from 40")
+    assert rank > 0.75
+    inside = (posterior.mean - y[held]).abs() < 3 * posterior.std + 0.02
+    assert float(inside.float().mean()) > 0.8
+    known = belief.posterior(x[seen])
+    assert float(known.std.mean()) < float(posterior.std.mean())
+    assert float(stats.spearmanr(known.mean, y[seen]).statistic) > 0.95
