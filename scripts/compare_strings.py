@@ -108,6 +108,8 @@ def _train(backbone: TokenBackbone, tokens: torch.Tensor, mask: int, seconds: fl
 
 def _describe(smiles: list[str]) -> dict[str, Any]:
     valid = [text for text in smiles if text and validity([text]) == 1.0]
+    if len(valid) < 20:  # too few to describe
+        return {"validity": len(valid) / len(smiles)}
     means = properties(valid, NAMES).mean(0).tolist()
     return {
         "validity": len(valid) / len(smiles),

@@ -92,7 +92,9 @@ def main() -> None:
             flush=True,
         )
 
-    digest = hashlib.sha256(tokens.to(torch.uint8 if len(alphabet) < 256 else torch.int16).numpy().tobytes()).hexdigest()
+    digest = hashlib.sha256(
+        tokens.to(torch.uint8 if len(alphabet) < 256 else torch.int16).numpy().tobytes()
+    ).hexdigest()
     provenance = {
         "script": "scripts/train_priors.py",
         "arguments": arguments.name,

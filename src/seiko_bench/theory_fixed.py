@@ -92,8 +92,8 @@ def steered(steering: Steering) -> Runner:
                 due = [later for later in due if later > passed]
                 x_0 = torch.cat(drawn)
                 law = frequencies(x_0, ground.vocabulary)
-                spent = {"seconds": passed, "wall": time.monotonic() - wall}
-                found.append(Checkpoint(**spent, steps=len(drawn), law=law, draws=len(x_0)))
+                waited = time.monotonic() - wall
+                found.append(Checkpoint(seconds=passed, wall=waited, steps=len(drawn), law=law, draws=len(x_0)))
         return found
 
     return run
@@ -137,8 +137,9 @@ class _Clock:
 
     def look(self, steps: int) -> None:
         now, wall = time.process_time(), time.monotonic()
-        spent = {"seconds": now - self._started, "wall": wall - self._wall}
-        self.found.append(Checkpoint(**spent, steps=steps, law=law(ModelPolicy(self.model))))
+        seconds, waited = now - self._started, wall - self._wall
+        found = law(ModelPolicy(self.model))
+        self.found.append(Checkpoint(seconds=seconds, wall=waited, steps=steps, law=found))
         self._started += time.process_time() - now
         self._wall += time.monotonic() - wall
 

@@ -73,6 +73,7 @@ def molecules(
     steps: int = 8,
     final_steps: int | None = 16,
     samples: int = 256,
+    num_steps: int = 9,
     pool: int = 1500,
     remask: float = 0.25,
     rewrite: float = 0.25,
@@ -110,6 +111,7 @@ def molecules(
         steps: Steps of the update a round.
         final_steps: Steps of the last round, whose model is the result; none for as many as before.
         samples: Molecules drawn a step.
+        num_steps: Denoising steps; half as many as a molecule has letters at most: two are drawn at a time.
         pool: Candidates that a batch is chosen from.
         remask: Share of the pool made by masking letters of the best labelled molecules; 0 for none.
         rewrite: Share made by drawing spans of them anew, longer or shorter; 0 for none.
@@ -137,6 +139,7 @@ def molecules(
         model=MaskedLMSource(
             name=prior,
             tuning=FullFineTuning() if lora is None else LoRA(rank=lora),
+            num_steps=num_steps,
             precision="auto",
         ),
         oracle=_oracle(oracle, noise, seed),
@@ -271,7 +274,7 @@ def _letters(prior: str) -> int:
 def _update(name: UpdateName) -> Update[Any] | Steering | None:
     match name:
         case "ppo":
-            return PPO(learning_rate=3e-4, epochs=2, share=0.25)
+            return PPO(learning_rate=5e-4, epochs=2, share=0.3)
         case "distill":
             return Distill(learning_rate=3e-4, epochs=2, share=0.25)
         case "guidance":

@@ -22,7 +22,7 @@ from seiko.models import Architecture, FullFineTuning, LoRA, MaskedLMSource
 from seiko.models.masked_lm import TokenIds, save_language_model
 from seiko.oracles import PythonFunction
 from seiko.rewards import MLP, Ensemble, OneHot
-from seiko.updates import FixedStrength, KLBudget, PPO
+from seiko.updates import PPO, FixedStrength, KLBudget
 from seiko_recipes.molecules import graphs, molecules
 
 SMILES = """
