@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +23,37 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 SECONDS = 120.0
+CALLS = 1000
+PRIOR = "seiko:zinc250k"
+OPTIONAL = ("theory", "pmo", "qed", "prior")
+"""Benchmarks with options, or extras of their own: they are made when they are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What decides some benchmarks beside their name.
+
+    Args:
+        seconds: Processor time of each update in theory's fixed-*.
+        calls: Oracle calls of each task of pmo.
+        tasks: Tasks of pmo, with commas between; empty for all.
+        prior: Molecule model of pmo, qed and prior.
+    """
+
+    seconds: float = SECONDS
+    calls: int = CALLS
+    tasks: str = ""
+    prior: str = PRIOR
+
+    def written(self, name: str, method: str) -> str:
+        """Return those that a benchmark heeds and that are not as usual, as they are typed."""
+        heeded = {"pmo": ("calls", "tasks", "prior"), "qed": ("prior",), "prior": ("prior",)}.get(name, ())
+        if name == "theory" and method.startswith("fixed-"):
+            heeded = ("seconds",)
+        usual = Options()
+        given = [(key, getattr(self, key)) for key in heeded if getattr(self, key) != getattr(usual, key)]
+        return "".join(f" --{key} {f'{value:g}' if key == 'seconds' else value}" for key, value in given)
+
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _console = Console(stderr=True)
@@ -30,7 +61,7 @@ _console = Console(stderr=True)
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="tfbind8, ehrlich or theory")],
+    name: Annotated[str, typer.Argument(help="tfbind8, ehrlich, theory, qed, pmo or prior")],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
     methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A few labels only: does it run?")] = False,
@@ -42,9 +73,13 @@ def bench(
     seconds: Annotated[
         float, typer.Option(min=0.1, help="Processor time of each update in theory's fixed-*.")
     ] = SECONDS,
+    calls: Annotated[int, typer.Option(min=1, help="Oracle calls of each task of pmo.")] = CALLS,
+    tasks: Annotated[str, typer.Option(help="Only these tasks of pmo, with commas between.")] = "",
+    prior: Annotated[str, typer.Option(help="Molecule model of pmo, qed and prior: seiko:NAME or a folder.")] = PRIOR,
 ) -> None:
     """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json."""
-    protocol = _protocol(name, seconds)
+    options = Options(seconds=seconds, calls=calls, tasks=tasks, prior=prior)
+    protocol = _protocol(name, options)
     chosen = _chosen(name, protocol, methods)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     folder = runs or Path(tempfile.mkdtemp(prefix="seiko-bench-"))
@@ -60,7 +95,7 @@ def bench(
         for method in chosen:
             task = progress.add_task(f"{name} {method}", total=seeds)
             futures = [
-                pool.submit(_one, name, method, seed, str(folder / f"{name}-{method}-{seed}"), quick, threads, seconds)
+                pool.submit(_one, name, method, seed, str(folder / f"{name}-{method}-{seed}"), quick, threads, options)
                 for seed in range(seeds)
             ]
             records = []
@@ -69,8 +104,7 @@ def bench(
                 progress.advance(task)
             path = out / f"{name}-{method}.json"
             command = f"seiko bench {name} --seeds {seeds} --methods {method}{' --quick' if quick else ''}"
-            if method.startswith("fixed-") and seconds != SECONDS:
-                command += f" --seconds {seconds:g}"
+            command += options.written(name, method)
             if threads != 1:
                 command += f" --threads {threads}"
             _write(path, protocol, method, command, workers, threads, records)
@@ -80,17 +114,39 @@ def bench(
 
         for path in draw(out, figures or out):
             print(path)
+    if name == "pmo":
+        from seiko_bench.molecules.compare import compare
+
+        compared = compare(out)
+        if compared is not None:
+            print(compared)
 
 
-def _protocol(name: str, seconds: float) -> Protocol:
+def _protocol(name: str, options: Options) -> Protocol:
     from seiko_bench.protocols import PROTOCOLS
 
-    if name == "theory":
-        from seiko_bench.theory import theory
+    match name:
+        case "theory":
+            from seiko_bench.theory import theory
 
-        return theory(seconds)
+            return theory(options.seconds)
+        case "pmo":
+            from seiko_bench.molecules.pmo import pmo
+
+            try:
+                return pmo(options.calls, [task for task in options.tasks.split(",") if task], options.prior)
+            except ValueError as error:
+                raise typer.BadParameter(str(error)) from error
+        case "qed":
+            from seiko_bench.molecules.qed import qed
+
+            return qed(options.prior)
+        case "prior":
+            from seiko_bench.molecules.prior import prior
+
+            return prior(options.prior)
     if name not in PROTOCOLS:
-        raise typer.BadParameter(f"no benchmark is called {name!r}; there are: {', '.join(PROTOCOLS)}, theory")
+        raise typer.BadParameter(f"no benchmark is called {name!r}; there are: {', '.join((*PROTOCOLS, *OPTIONAL))}")
     return PROTOCOLS[name]
 
 
@@ -106,7 +162,7 @@ def _chosen(name: str, protocol: Protocol, methods: str) -> list[str]:
 
 
 def _one(
-    name: str, method: str, seed: int, folder: str, quick: bool, threads: int = 1, seconds: float = SECONDS
+    name: str, method: str, seed: int, folder: str, quick: bool, threads: int = 1, options: Options | None = None
 ) -> dict[str, Any]:
     import warnings
 
@@ -116,7 +172,7 @@ def _one(
 
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore", BiasedGradientWarning)
-    return _protocol(name, seconds).methods[method](seed, Path(folder), quick)
+    return _protocol(name, options or Options()).methods[method](seed, Path(folder), quick)
 
 
 def _write(
@@ -132,7 +188,7 @@ def _write(
 
     summary = {}
     for key in protocol.headline:
-        values = [record[key] for record in records if record.get(key) is not None]
+        values = [value for record in records if (value := _found(record, key)) is not None]
         if values:
             summary[key] = asdict(summarise(values)) | {"min": min(values), "max": max(values)}
     result = {
@@ -146,3 +202,11 @@ def _write(
         "runs": records,
     }
     path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _found(record: dict[str, Any], key: str) -> Any:
+    """Return the value of a key, or of keys in each other with dots between; None where there is none."""
+    found: Any = record
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seiko_bench.molecules.tables import more
+
 __all__ = ["page"]
 
 COLUMNS = {
@@ -32,6 +34,35 @@ COLUMNS = {
         "model_feasible": "feasible share of them",
         "kl": "KL from the prior, nats",
         "seconds": "seconds a run",
+    },
+    "qed": {
+        **{f"mean_{labels}": f"mean at {labels:,} labels" for labels in (0, 250, 500, 1000, 2000)},
+        "validity_1000": "validity at 1,000",
+        "diversity_1000": "internal diversity at 1,000",
+        "sa_1000": "SA at 1,000",
+        "kl_1000": "KL from the prior at 1,000, nats",
+        "seconds": "seconds a run",
+    },
+    "pmo": {
+        "auc10": "AUC top-10, sum over tasks",
+        "auc1": "AUC top-1",
+        "auc100": "AUC top-100",
+        "top10": "top-10 at the end",
+        "risen": "tasks where fresh samples are above ZINC250k's mean",
+        "longest": "seconds of the longest task",
+    },
+    "prior": {
+        "validity": "validity",
+        "uniqueness": "uniqueness",
+        "novelty": "novelty",
+        "internal_diversity": "internal diversity",
+        "qed": "mean QED",
+        "sa": "mean SA",
+        "logp": "mean logP",
+        "large_rings": "share with a ring above six atoms",
+        "nearest_similarity": "SNN to the test split",
+        "fragment_similarity": "fragment similarity to the test split",
+        "seconds_for_1000": "seconds for 1,000 samples",
     },
 }
 
@@ -79,6 +110,8 @@ def page(results: Path) -> str:
         if any("rounds" in run for result in found for run in result["runs"]):
             parts.append("By round, medians over seeds:\n")
             parts.append(_rounds(found))
+        for text, header, rows in more(name, found):
+            parts += [f"{text}\n", _table(header, rows)]
     return "\n".join(parts + _theory(results))
 
 

@@ -74,13 +74,13 @@ def test_all_methods_by_default_and_folders_for_runs(
 ) -> None:
     calls = []
 
-    def one(name: str, method: str, seed: int, folder: str, quick: bool) -> dict[str, Any]:
-        calls.append((method, seed, folder, quick))
+    def one(name: str, method: str, seed: int, folder: str, quick: bool, threads: int, *rest: Any) -> dict[str, Any]:
+        calls.append((method, seed, folder, quick, threads))
         return {"best": 0.5, "seed": seed, "kl": None}
 
     monkeypatch.setattr(cli, "_one", one)
     assert bench("tfbind8", "--seeds", "2", "--runs", "runs", "--out", "new/results").exit_code == 0
-    expected = [(m, s, f"runs/tfbind8-{m}-{s}", False) for m in PROTOCOLS["tfbind8"].methods for s in (0, 1)]
+    expected = [(m, s, f"runs/tfbind8-{m}-{s}", False, 1) for m in PROTOCOLS["tfbind8"].methods for s in (0, 1)]
     assert calls == expected
     files = {path.name for path in (tmp_path / "new" / "results").iterdir()}
     assert files == {f"tfbind8-{method}.json" for method in PROTOCOLS["tfbind8"].methods}

@@ -1,0 +1,136 @@
+"""`seiko bench qed`: the paper's task, mean QED of fresh model samples against labels bought.
+
+    seiko-ucb         the recipe `molecules` as it is: Gaussian process, mean + std, batch chosen from a pool
+    seiko-bootstrap   maximum over an ensemble of networks on fingerprints
+    greedy            the mean alone
+    non-adaptive      all labels at once for fresh draws of the prior, then one update as long as all rounds together;
+                      another run for each number of labels
+    online-ppo        PPO as it is run where feedback is not scarce: the batch of a round is i.i.d. draws of the current
+                      model (`selection="everything"`), duplicates included, and the model is moved by PPO towards the
+                      mean of what was learnt from all labels, without optimism. PPO on the round's own labels alone
+                      would have 250 rewards for its gradient and no belief to ask; this is the stronger of the two
+    guidance          nothing is trained: the pretrained model, steered by the belief. Each draw asks the belief about
+                      320 molecules, half a second of one core, so there are fewer draws: 16 completions, a pool of 500,
+                      the strength found on 64 draws; judged at the table's numbers of labels only
+
+All but non-adaptive buy 250 labels a round; the KL budget and the look are those of the recipe, and so is the belief
+but for seiko-bootstrap's. Each is judged after each round by the true QED of 500 fresh samples, which no method sees.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from seiko.campaign import Campaign, Recipe, run
+from seiko.oracles import QED
+from seiko.updates import Guidance
+from seiko_bench.molecules.fresh import SAMPLES, fresh, wall_seconds
+from seiko_bench.molecules.kept import kept
+from seiko_bench.protocols import Method, Protocol
+from seiko_recipes.molecules import molecules
+
+__all__ = ["qed"]
+
+LABELS = (250, 500, 1000, 2000)
+"""Numbers of labels that the table shows, beside 0."""
+BATCH = 250
+STEPS: int = inspect.signature(molecules).parameters["steps"].default  # a round
+QUICK: Mapping[str, Any] = {"samples": 16, "pool": 40}
+QUICK_LABELS = (10, 20)
+COMPLETIONS, QUICK_COMPLETIONS = 16, 2
+
+ADAPTIVE: Mapping[str, Mapping[str, Any]] = {
+    "seiko-ucb": {},
+    "seiko-bootstrap": {"acquisition": "bootstrap", "reward": "ensemble"},
+    "greedy": {"acquisition": "greedy"},
+    "online-ppo": {"selection": "everything", "acquisition": "greedy", "update": "ppo"},
+    "guidance": {"update": "guidance", "beta": 0.0, "samples": 64, "pool": 500},
+}
+"""Options of the recipe `molecules`."""
+
+SHOWN = ("mean", "validity", "diversity", "sa", "kl")
+
+
+def qed(prior: str) -> Protocol:
+    """Return the benchmark with all its methods, on a prior."""
+    methods: dict[str, Method] = {name: _adaptive(prior, options) for name, options in ADAPTIVE.items()}
+    methods["non-adaptive"] = _non_adaptive(prior)
+    keys = [f"{key}_{labels}" for labels in (0, *LABELS) for key in SHOWN]
+    return Protocol(
+        f"QED: {LABELS[-1]:,} labels, {BATCH} a round; 500 fresh samples of the model after each",
+        methods,
+        (*keys, "best", "seconds"),
+    )
+
+
+def _adaptive(prior: str, options: Mapping[str, Any]) -> Method:
+    def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+        last, batch = (QUICK_LABELS[-1], QUICK_LABELS[0]) if quick else (LABELS[-1], BATCH)
+        recipe = _recipe(prior, last, last // batch, seed, quick, options)
+
+        def judge(campaign: Campaign) -> dict[str, Any]:
+            rounds = list(range(len(campaign.state.reports) + 1))
+            if isinstance(recipe.update, Guidance) and not quick:
+                rounds = [i for i in rounds if i * batch in (0, *LABELS)]
+            return {"curve": [_row(campaign, i, quick) for i in rounds]}
+
+        return _record(_run(recipe, folder, quick, judge), seed)
+
+    return method
+
+
+def _non_adaptive(prior: str) -> Method:
+    def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+        parts: list[dict[str, Any]] = []
+        for labels in QUICK_LABELS if quick else LABELS:
+            rounds = labels // (QUICK_LABELS[0] if quick else BATCH)
+            options = {"remask": 0.0, "rewrite": 0.0, "steps": STEPS * rounds}
+            recipe = _recipe(prior, labels, 1, seed, quick, options)
+
+            def judge(campaign: Campaign, first: bool = not parts) -> dict[str, Any]:
+                return {"curve": [_row(campaign, i, quick) for i in ((0, 1) if first else (1,))]}
+
+            parts.append(_run(recipe, folder / str(labels), quick, judge))
+        curve = [row for part in parts for row in part["curve"]]
+        best, seconds = parts[-1]["best"], round(sum(part["seconds"] for part in parts), 1)
+        return _record({"curve": curve, "best": best, "seconds": seconds}, seed)
+
+    return method
+
+
+def _recipe(prior: str, budget: int, rounds: int, seed: int, quick: bool, options: Mapping[str, Any]) -> Recipe:
+    small: Mapping[str, Any] = {**QUICK, "steps": 1} if quick else {}
+    recipe = molecules(
+        **{"oracle": "qed", "budget": budget, "rounds": rounds, "seed": seed, "prior": prior, **options, **small}
+    )
+    if isinstance(recipe.update, Guidance):
+        guidance = Guidance(completions=QUICK_COMPLETIONS if quick else COMPLETIONS)
+        recipe = dataclasses.replace(recipe, update=guidance)
+    return dataclasses.replace(recipe, look=QUICK["samples"]) if quick else recipe
+
+
+def _run(recipe: Recipe, folder: Path, quick: bool, judge: Callable[[Campaign], dict[str, Any]]) -> dict[str, Any]:
+    """Run a recipe or resume it, and judge it once."""
+    with Campaign.open(folder, recipe) as campaign:
+        run(campaign)
+
+        def make() -> dict[str, Any]:
+            best = max(label.value for _, label in campaign.state.values() if label.value is not None)
+            return judge(campaign) | {"best": best, "seconds": wall_seconds(campaign)}
+
+        return kept(folder / "judged.json", {"quick": quick, "samples": SAMPLES}, make)
+
+
+def _row(campaign: Campaign, round: int, quick: bool) -> dict[str, Any]:
+    labels = campaign.state.reports[round - 1].labels_used if round else 0
+    return {"labels": labels} | fresh(campaign, QED(), round, QUICK["samples"] if quick else SAMPLES)
+
+
+def _record(found: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return a record with what the table shows of the curve, by the number of labels."""
+    shown = {f"{key}_{row['labels']}": row[key] for row in found["curve"] for key in SHOWN}
+    return {"seed": seed} | shown | found
