@@ -332,8 +332,8 @@ class MaskedLMSource:
 def quick_in_half(device: str) -> bool:
     """Whether a kind of device multiplies in bfloat16 faster than in float32."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def _fragments(tokenizer: Any, syntax: Literal["selfies", "smiles"]) -> Letters:

@@ -108,6 +108,7 @@ class Pretraining:
         seed: Seeds weights, split, batches and masks.
         precision: ``"bfloat16"`` multiplies matrices in it (autocast), where the processor can; weights stay float32.
         shipped: Type that the weights are saved in; half precision halves the file.
+        temperature: The saved model's logits are divided by it: below 1 it draws what is more typical, and less diverse.
     """
 
     architecture: Architecture = Architecture()
@@ -121,11 +122,14 @@ class Pretraining:
     seed: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     shipped: Literal["float32", "float16"] = "float32"
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be positive, got {self.temperature}")
         if not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must lie between 0 and 1, got {self.validation_share}")
 
@@ -165,6 +169,7 @@ class Pretraining:
             report(training.progress())
             training.save(checkpoint)
         training.use_average()
+        cool(training.backbone.language_model, self.temperature)
         validation = training.validate()
         written = {
             **(provenance or {}),
@@ -177,6 +182,27 @@ class Pretraining:
         save_language_model(lm, training.backbone.ids, alphabet, tokens.shape[1], folder, written)
         checkpoint.unlink(missing_ok=True)
         return validation
+
+
+@torch.no_grad()
+def cool(language_model: Any, temperature: float) -> None:
+    """Divide a language model's logits by a temperature, by the last layer before the letters and their bias.
+
+    The letters' own vectors stay as they are: the model reads by them too.
+
+    Raises:
+        TypeError: If the model is neither a BERT nor an ESM.
+    """
+    if temperature == 1.0:
+        return
+    if hasattr(language_model, "cls"):
+        norm, bias = language_model.cls.predictions.transform.LayerNorm, language_model.cls.predictions.bias
+    elif hasattr(language_model, "lm_head"):
+        norm, bias = language_model.lm_head.layer_norm, language_model.lm_head.bias
+    else:
+        raise TypeError(f"only BERT and ESM can be given a temperature, got {type(language_model).__name__}")
+    for parameter in (norm.weight, norm.bias, bias):
+        parameter.div_(temperature)
 
 
 class _Training:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -14,6 +14,7 @@ from seiko.chemistry import FragmentAlphabet, to_symbols
 from seiko.designs import Design
 from seiko.diffusion import Noise, rollout
 from seiko.models import Alphabet, Architecture, MaskedLMSource, ModelPolicy, Pretraining, PretrainProgress
+from seiko.models.pretrain import cool
 
 SMALL = Architecture(width=16, layers=1, heads=2)
 TINY = Pretraining(architecture=SMALL, steps=40, batch=32, learning_rate=1e-2, every=10, average=0.9)
@@ -165,3 +166,21 @@ def test_molecules_are_learnt_with_their_filling(tmp_path: Path) -> None:
     drawn = model.export(rollout(ModelPolicy(model), None, Noise.seeded(0, 60)).x_0)
     assert sum(design in designs for design in drawn) > 10  # of random rows about one in twenty
     assert all(design.kind == "smiles" for design in drawn)
+
+
+@pytest.mark.parametrize("kind", ["bert", "esm"])
+def test_a_temperature_divides_the_logits_and_nothing_else(kind: Literal["bert", "esm"]) -> None:
+    torch.manual_seed(0)
+    lm = Architecture(kind=kind, width=16, layers=1, heads=2).build(4, 6).eval()
+    with torch.no_grad():
+        (lm.cls.predictions.bias if kind == "bert" else lm.lm_head.bias).normal_()
+    x = torch.randint(5, (3, 6))
+    before, read_by = lm(input_ids=x).logits.detach(), lm.get_input_embeddings().weight.detach().clone()
+    cool(lm, 0.5)
+    torch.testing.assert_close(lm(input_ids=x).logits, 2 * before, rtol=1e-4, atol=1e-5)
+    assert torch.equal(lm.get_input_embeddings().weight, read_by)
+
+
+def test_a_temperature_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="temperature must be positive, got 0"):
+        Pretraining(temperature=0.0)
