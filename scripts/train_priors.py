@@ -67,6 +67,7 @@ def zinc250k(size: int = 512, length: int = 18) -> tuple[torch.Tensor, FragmentA
         seed=0,
         precision="bfloat16",
         shipped="float16",
+        temperature=0.85,
     )
     kept = f"{len(rows):,} of {len(smiles):,} molecules, those of at most {length} letters"
     return tokens, alphabet, training, f"ZINC250k, split 0, stereochemistry left out; {kept}"
