@@ -108,7 +108,7 @@ class Pretraining:
         seed: Seeds weights, split, batches and masks.
         precision: ``"bfloat16"`` multiplies matrices in it (autocast), where the processor can; weights stay float32.
         shipped: Type that the weights are saved in; half precision halves the file.
-        temperature: The saved model's logits are divided by it: below 1 it draws what is more typical, and less diverse.
+        temperature: The saved model's logits are divided by it: below 1 it draws what is more typical.
     """
 
     architecture: Architecture = Architecture()
