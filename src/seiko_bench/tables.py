@@ -96,8 +96,8 @@ def page(results: Path) -> str:
     parts = [
         "# Results\n\nMade from `benchmarks/results/` by"
         " `python -m seiko_bench.tables benchmarks/results docs/results.md`. Medians over seeds, with"
-        " bootstrap 95 % intervals in brackets. Each run had one thread of a two-core machine that was busy with other"
-        " work, so that its seconds are an upper bound.\n"
+        " bootstrap 95 % intervals in brackets. Each run had one thread, or as many as its command says,"
+        " of a two-core machine that was busy with other work, so that its seconds are an upper bound.\n"
     ]
     for name, columns in COLUMNS.items():
         files = sorted(results.glob(f"{name}-*.json"), key=lambda path: (path.stem != f"{name}-seiko", path.stem))

@@ -1,11 +1,12 @@
 """The letters of a molecule model: groups of symbols that often stand together, each group one letter.
 
-    [=C][C][=C][C][=C][Ring1][=Branch1]     is one letter: what closes a benzene ring
+    [=C][C][=C][C][=C][r6]      is one letter: what closes a benzene ring
 
-Groups are learnt by byte-pair encoding of the symbols. A molecule of ZINC has 37 symbols but fewer than ten such
+Groups are learnt by byte-pair encoding of the symbols. A molecule of ZINC has 34 symbols but fewer than ten such
 letters, so a model makes a quarter of the decisions, and rings mostly come whole. Whatever groups are put beside each
-other is valid SELFIES. A row is filled up with the empty letter, the last one, which a model draws like any other: so
-it decides the length itself, and the start of the chain stays one state that says nothing of the end.
+other means a molecule, in symbols of `sized_rings` and of SELFIES; a row of SMILES may mean none. A row is filled up
+with the empty letter, the last one, which a model draws like any other: so it decides the length itself, and the start
+of the chain stays one state that says nothing of the end.
 
 References:
     Sennrich, Haddow, Birch, "Neural machine translation of rare words with subword units", 2016,
@@ -15,7 +16,7 @@ References:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -146,7 +147,11 @@ class FragmentAlphabet:
             ValueError: If the text is no molecule, has a symbol that is not in the alphabet, or the symbols mean
                 another molecule; it is named.
         """
-        return list(_tokens(self, smiles))
+        return list(self._cached_tokens(smiles))
+
+    @cached_property
+    def _cached_tokens(self) -> Callable[[str], list[int]]:
+        return lru_cache(maxsize=100_000)(self._tokens)
 
     def _tokens(self, smiles: str) -> list[int]:
         symbols = to_symbols(smiles, self.syntax)
@@ -215,11 +220,6 @@ class FragmentAlphabet:
         """Return 1 - Tanimoto similarity of count fingerprints, 0 to 1."""
         a, b = (morgan_counts([design.content for design in self.write(rows)]) for rows in (x, z))
         return 1 - tanimoto(a, b)
-
-
-@lru_cache(maxsize=100_000)
-def _tokens(alphabet: FragmentAlphabet, smiles: str) -> tuple[int, ...]:
-    return tuple(alphabet._tokens(smiles))
 
 
 def _merges(encoder: Any) -> list[tuple[str, str]]:

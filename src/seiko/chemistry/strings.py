@@ -1,4 +1,8 @@
-"""How a molecule is written as a row of symbols: SELFIES, with every ring closed before its substituents are spelt.
+"""How a molecule is written as a row of symbols, and read from one, in any of three ways.
+
+    rings      rings by size, branches that end where they say: `sized_rings`, the choice for a new model
+    selfies    SELFIES, with every ring closed before its substituents are spelt
+    smiles     canonical SMILES; a row with a wrong symbol is no molecule
 
 A SELFIES ring says how many atoms back it closes, and a branch how many symbols it has. In RDKit's order a substituent
 stands inside of the ring that it hangs on, so that the count to close a ring depends on the size of what hangs there,

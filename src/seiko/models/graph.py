@@ -29,9 +29,8 @@ from seiko.designs import INVALID, Design
 from seiko.diffusion import DDIM, Conditioning, CosineSchedule, State, Step
 from seiko.models.graph_codec import GraphCodec, Repair
 from seiko.models.graph_transformer import GraphArchitecture, GraphTransformer
-from seiko.models.masked_lm import MaskedLMSource
 from seiko.models.versions import FullFineTuning, Tuning, Versions
-from seiko.priors import SIDE_FILE
+from seiko.priors import SIDE_FILE, locate
 
 __all__ = ["GraphDiffusion", "GraphSource"]
 
@@ -170,7 +169,7 @@ class GraphSource:
         Raises:
             FileNotFoundError: If the name is a path that does not exist, or no shipped prior has it.
         """
-        where = MaskedLMSource(name=self.name).locate()  # names mean the same for every kind of model
+        where = locate(self.name)
         if isinstance(where, Path):
             return where
         from huggingface_hub import snapshot_download

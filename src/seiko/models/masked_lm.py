@@ -15,7 +15,6 @@ References:
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
@@ -32,7 +31,7 @@ from seiko.diffusion import Conditioning, MaskedDiffusion, State, Step
 from seiko.models.alphabet import Fragmented, Letters, alphabet_of
 from seiko.models.side import Side, SideBackbone
 from seiko.models.versions import FullFineTuning, Tuning, Versions
-from seiko.priors import SIDE_FILE, shipped
+from seiko.priors import SIDE_FILE, locate
 
 __all__ = ["MaskedLM", "MaskedLMSource", "TokenIds"]
 
@@ -275,13 +274,7 @@ class MaskedLMSource:
         Raises:
             FileNotFoundError: If the name is a path that does not exist, or no shipped prior has it.
         """
-        if (folder := shipped(self.name)) is not None:
-            return folder
-        if Path(self.name).is_dir():
-            return Path(self.name)
-        if os.path.isabs(self.name) or self.name.startswith((".", "~")) or self.name.count("/") > 1:
-            raise FileNotFoundError(f"there is no model directory {self.name!r}")
-        return self.name
+        return locate(self.name)
 
     def load(self) -> MaskedLM:
         """Load the weights (safetensors only) and attach the three versions.

@@ -6,6 +6,7 @@ import json
 
 from seiko.models.graph import MODEL_TYPE, GraphSource
 from seiko.models.masked_lm import MaskedLMSource
+from seiko.priors import locate
 
 __all__ = ["source_of"]
 
@@ -16,7 +17,7 @@ def source_of(name: str) -> GraphSource | MaskedLMSource:
     Raises:
         FileNotFoundError: If there is no such model.
     """
-    where = MaskedLMSource(name=name).locate()
+    where = locate(name)
     config = None if isinstance(where, str) else where / "config.json"
     if config is not None and config.is_file() and json.loads(config.read_text()).get("model_type") == MODEL_TYPE:
         return GraphSource(name=name)

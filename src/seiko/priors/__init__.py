@@ -1,10 +1,11 @@
-"""The pretrained models that travel in the package, and how a name finds one: ``"seiko:NAME"``."""
+"""How a name finds a pretrained model: ``"seiko:NAME"`` of those that travel in the package, a directory, the hub."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-__all__ = ["SHIPPED", "SIDE_FILE", "prior_folder", "shipped"]
+__all__ = ["SHIPPED", "SIDE_FILE", "locate", "prior_folder", "shipped"]
 
 SHIPPED = "seiko:"
 SIDE_FILE = "seiko.json"  # beside the weights: alphabet, length, where it came from
@@ -24,6 +25,21 @@ def shipped(name: str) -> Path | None:
         known = ", ".join(sorted(f"{SHIPPED}{path.parent.name}" for path in priors.glob("*/config.json")))
         raise FileNotFoundError(f"no shipped prior is called {name!r}; there are: {known or 'none'}")
     return folder
+
+
+def locate(name: str) -> Path | str:
+    """Return the directory of a model, or the hub name if there is no such directory.
+
+    Raises:
+        FileNotFoundError: If the name is a path that does not exist, or no shipped prior has it.
+    """
+    if (folder := shipped(name)) is not None:
+        return folder
+    if Path(name).is_dir():
+        return Path(name)
+    if os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1:
+        raise FileNotFoundError(f"there is no model directory {name!r}")
+    return name
 
 
 def prior_folder(name: str) -> Path:
