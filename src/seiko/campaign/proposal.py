@@ -7,14 +7,16 @@ mode ever sends a design twice, or one that is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from seiko.campaign.candidates import CandidateSource, Labelled
+from seiko.campaign.climb import Climb
 from seiko.campaign.errors import PoolExhausted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
@@ -84,37 +86,87 @@ def propose(
     if recipe.selection.iid:
         x = _as_they_come(recipe.candidates[0], model, sampler, labelled, seed, count)
         return Proposal(x, model.export(x), [recipe.candidates[0].source] * count)
-    seen = set(known)
-    parts: list[State] = []
-    sources: list[str] = []
     wanted = max(recipe.pool, count) if score is not None else count
+    climb = recipe.climb if score is not None else None
+    in_all = wanted + (0 if climb is None else climb.generations * climb.size(wanted))
+    gathering = _Gathering(recipe, model, sampler, set(known))
     total = sum(source.share for source in recipe.candidates)
     for attempt in range(ATTEMPTS):
         for which, source in enumerate(recipe.candidates):
             size = max(1, round(wanted * source.share / total))
-            for start in range(0, size, chunk(sampler)):
-                n = min(chunk(sampler), size - start)
-                drawn = _draw(source, sampler, labelled, seed * 31 + which, attempt * size + start, n)
-                if drawn is None:
-                    continue
-                designs = model.export(drawn)
-                x = drawn[[row for row in sendable(designs, recipe.screens) if readable(model, designs[row])]]
-                new = _new_rows(identity(model, x, recipe.same), seen)
-                parts.append(x[new])
-                sources += [source.source] * len(new)
-                progress(min(len(sources), wanted), wanted)
-        if len(sources) >= count:
+            gathering.draw(source, labelled, seed * 31 + which, attempt * size, size)
+            progress(min(len(gathering.sources), wanted), in_all)
+        if len(gathering.sources) >= count:
             break
-    if len(sources) < count:
+    if len(gathering.sources) < count:
         raise PoolExhausted(
-            f"only {len(sources)} new designs in {ATTEMPTS} pools of {wanted}, {count} are asked for: the model has "
-            "collapsed or the space is used up; ask for fewer, raise the KL coefficients (or lower the KL budget)"
-            f"{', or loosen the screens' if recipe.screens else ''}"
+            f"only {len(gathering.sources)} new designs in {ATTEMPTS} pools of {wanted}, {count} are asked for: the "
+            "model has collapsed or the space is used up; ask for fewer, raise the KL coefficients (or lower the KL "
+            f"budget){', or loosen the screens' if recipe.screens else ''}"
         )
-    x = torch.cat(parts)
-    pool = Pool(x, None if score is None else _in_chunks(lambda part: score(model.decode(part)), x), model.distance)
-    rows = recipe.selection(pool, count)
-    return Proposal(x[rows], model.export(x[rows]), [sources[i] for i in rows])
+    values = None
+    if score is not None:
+        value = partial(_in_chunks, lambda part: score(model.decode(part)))
+        values = value(gathering.x)
+        if climb is not None:
+            values = _bred(climb, recipe.candidates, gathering, labelled, values, value, seed, wanted, progress)
+    rows = recipe.selection(Pool(gathering.x, values, model.distance), count)
+    chosen = gathering.x[rows]
+    return Proposal(chosen, model.export(chosen), [gathering.sources[i] for i in rows])
+
+
+class _Gathering:
+    """New designs that may be sent, each with the name of its source."""
+
+    def __init__(self, recipe: Recipe, model: DiffusionModel[Transition], sampler: Sampler, seen: set[str]) -> None:
+        self.sources: list[str] = []
+        self._recipe, self._model, self._sampler, self._seen = recipe, model, sampler, seen
+        self._parts: list[State] = []
+
+    @property
+    def x(self) -> State:
+        """The designs as states."""
+        return torch.cat(self._parts)
+
+    def draw(self, source: CandidateSource, labelled: Labelled, seed: int, first: int, size: int) -> None:
+        """Draw from a source by the streams that begin at `first`, and keep what is new."""
+        most = chunk(self._sampler)
+        for start in range(0, size, most):
+            drawn = _draw(source, self._sampler, labelled, seed, first + start, min(most, size - start))
+            if drawn is None:
+                return
+            designs = self._model.export(drawn)
+            rows = [row for row in sendable(designs, self._recipe.screens) if readable(self._model, designs[row])]
+            x = drawn[rows]
+            new = _new_rows(identity(self._model, x, self._recipe.same), self._seen)
+            self._parts.append(x[new])
+            self.sources += [source.source] * len(new)
+
+
+def _bred(
+    climb: Climb,
+    sources: Sequence[CandidateSource],
+    gathering: _Gathering,
+    labelled: Labelled,
+    values: Float[Tensor, "n"],
+    value: Callable[[State], Float[Tensor, "n"]],
+    seed: int,
+    wanted: int,
+    progress: Callable[[int, int], None],
+) -> Float[Tensor, "m"]:
+    """Breed the pool, and return the acquisition of all that is in it then."""
+    editors = [(which, source) for which, source in enumerate(sources) if source.edits]
+    total = sum(source.share for _, source in editors)
+    known, offspring = value(labelled.x), climb.size(wanted)
+    for generation in range(climb.generations):
+        parents = Labelled(torch.cat([labelled.x, gathering.x]), torch.cat([known, values]))
+        for which, source in editors:
+            size = max(1, round(offspring * source.share / total))
+            # streams that no attempt at the pool has used
+            gathering.draw(source, parents, seed * 31 + which, (ATTEMPTS + generation) * wanted, size)
+        values = torch.cat([values, value(gathering.x[len(values) :])])
+        progress(wanted + (generation + 1) * offspring, wanted + climb.generations * offspring)
+    return values
 
 
 def _as_they_come(
@@ -163,5 +215,7 @@ def _new_rows(keys: list[str], seen: set[str]) -> list[int]:
 
 
 def _in_chunks(score: Callable[[State], Tensor], x: State) -> Float[Tensor, "n"]:
+    if not len(x):
+        return torch.zeros(0)
     with torch.no_grad():
         return torch.cat([score(part) for part in torch.split(x, 4096)])
