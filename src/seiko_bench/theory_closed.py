@@ -20,7 +20,8 @@ from torch import Tensor
 
 from seiko.campaign import Recipe
 from seiko.campaign.candidates import Labelled
-from seiko.campaign.proposal import identity, propose
+from seiko.campaign.identity import identity
+from seiko.campaign.proposal import propose
 from seiko.designs import Design
 from seiko.diffusion import Conditioning, MaskedDiffusion, State, Step
 from seiko.models import MaskedLM

@@ -20,6 +20,7 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
+from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from seiko.campaign.climb import Climb
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
+    from seiko.campaign.prompts import Prompts
     from seiko.campaign.recipe import Recipe
     from seiko.campaign.rewrite import Rewrite
     from seiko.campaign.round import Progress
@@ -46,6 +48,7 @@ __all__ = [
     "Diverse",
     "Everything",
     "Fresh",
+    "ImagePair",
     "LabelConflict",
     "LabelLike",
     "Labelled",
@@ -55,12 +58,15 @@ __all__ = [
     "LedgerReadOnly",
     "Library",
     "Look",
+    "NaturalnessReport",
     "NoRun",
     "NothingAsked",
     "PendingLabels",
     "Pool",
     "PoolExhausted",
     "Progress",
+    "PromptReport",
+    "Prompts",
     "PropertyRange",
     "Query",
     "Recipe",
@@ -85,6 +91,7 @@ _NEED_TORCH = {
     "climb": ("Climb",),
     "library": ("Library",),
     "loop": ("run",),
+    "prompts": ("Prompts",),
     "recipe": ("Recipe",),
     "rewrite": ("Rewrite",),
     "round": ("Progress",),

@@ -7,27 +7,27 @@ mode ever sends a design twice, or one that is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from seiko.campaign.candidates import CandidateSource, Labelled
-from seiko.campaign.climb import Climb
+from seiko.campaign.climb import breed
 from seiko.campaign.errors import PoolExhausted
+from seiko.campaign.gathering import Gathering, observed, readable
+from seiko.campaign.prompts import prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
-from seiko.campaign.screens import sendable
 from seiko.campaign.selection import Pool
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
-from seiko.rewards import Symmetry, orbit
+from seiko.rewards import Belief, predictive
 
-__all__ = ["Proposal", "identity", "propose"]
+__all__ = ["Proposal", "predict", "propose"]
 
 ATTEMPTS = 20
 
@@ -45,14 +45,6 @@ class Proposal:
     x: State
     designs: list[Design]
     sources: list[str]
-
-
-def identity(model: DiffusionModel[Transition], x: State, same: Symmetry | None) -> list[str]:
-    """Return a key for each state, equal for states that are one design to the oracle."""
-    images = orbit(same, x)
-    keys = [design.key for design in model.export(images.flatten(0, 1))]
-    size = images.shape[1]
-    return [min(keys[i : i + size]) for i in range(0, len(keys), size)]
 
 
 def propose(
@@ -84,89 +76,45 @@ def propose(
     """
     sampler = ModelSampler(model) if sampler is None else sampler
     if recipe.selection.iid:
-        x = _as_they_come(recipe.candidates[0], model, sampler, labelled, seed, count)
-        return Proposal(x, model.export(x), [recipe.candidates[0].source] * count)
+        x, designs = _as_they_come(recipe.candidates[0], model, sampler, labelled, seed, count)
+        return Proposal(x, designs, [recipe.candidates[0].source] * count)
     wanted = max(recipe.pool, count) if score is not None else count
     climb = recipe.climb if score is not None else None
     in_all = wanted + (0 if climb is None else climb.generations * climb.size(wanted))
-    gathering = _Gathering(recipe, model, sampler, set(known))
+    gathering = Gathering(sampler, known, recipe.screens, recipe.same)
     total = sum(source.share for source in recipe.candidates)
     for attempt in range(ATTEMPTS):
         for which, source in enumerate(recipe.candidates):
             size = max(1, round(wanted * source.share / total))
             gathering.draw(source, labelled, seed * 31 + which, attempt * size, size)
-            progress(min(len(gathering.sources), wanted), in_all)
-        if len(gathering.sources) >= count:
+            progress(min(len(gathering), wanted), in_all)
+        if len(gathering) >= count:
             break
-    if len(gathering.sources) < count:
+    if len(gathering) < count:
         raise PoolExhausted(
-            f"only {len(gathering.sources)} new designs in {ATTEMPTS} pools of {wanted}, {count} are asked for: the "
-            "model has collapsed or the space is used up; ask for fewer, raise the KL coefficients (or lower the KL "
-            f"budget){', or loosen the screens' if recipe.screens else ''}"
+            f"only {len(gathering)} new designs in {ATTEMPTS} pools of {wanted}, {count} are asked for: the model has "
+            "collapsed or the space is used up; ask for fewer, raise the KL coefficients (or lower the KL budget)"
+            f"{', or loosen the screens' if recipe.screens else ''}"
         )
-    values = None
-    if score is not None:
-        value = partial(_in_chunks, lambda part: score(model.decode(part)))
-        values = value(gathering.x)
-        if climb is not None:
-            values = _bred(climb, recipe.candidates, gathering, labelled, values, value, seed, wanted, progress)
-    rows = recipe.selection(Pool(gathering.x, values, model.distance), count)
-    chosen = gathering.x[rows]
-    return Proposal(chosen, model.export(chosen), [gathering.sources[i] for i in rows])
-
-
-class _Gathering:
-    """New designs that may be sent, each with the name of its source."""
-
-    def __init__(self, recipe: Recipe, model: DiffusionModel[Transition], sampler: Sampler, seen: set[str]) -> None:
-        self.sources: list[str] = []
-        self._recipe, self._model, self._sampler, self._seen = recipe, model, sampler, seen
-        self._parts: list[State] = []
-
-    @property
-    def x(self) -> State:
-        """The designs as states."""
-        return torch.cat(self._parts)
-
-    def draw(self, source: CandidateSource, labelled: Labelled, seed: int, first: int, size: int) -> None:
-        """Draw from a source by the streams that begin at `first`, and keep what is new."""
-        most = chunk(self._sampler)
-        for start in range(0, size, most):
-            drawn = _draw(source, self._sampler, labelled, seed, first + start, min(most, size - start))
-            if drawn is None:
-                return
-            designs = self._model.export(drawn)
-            rows = [row for row in sendable(designs, self._recipe.screens) if readable(self._model, designs[row])]
-            x = drawn[rows]
-            new = _new_rows(identity(self._model, x, self._recipe.same), self._seen)
-            self._parts.append(x[new])
-            self.sources += [source.source] * len(new)
-
-
-def _bred(
-    climb: Climb,
-    sources: Sequence[CandidateSource],
-    gathering: _Gathering,
-    labelled: Labelled,
-    values: Float[Tensor, "n"],
-    value: Callable[[State], Float[Tensor, "n"]],
-    seed: int,
-    wanted: int,
-    progress: Callable[[int, int], None],
-) -> Float[Tensor, "m"]:
-    """Breed the pool, and return the acquisition of all that is in it then."""
-    editors = [(which, source) for which, source in enumerate(sources) if source.edits]
-    total = sum(source.share for _, source in editors)
-    known, offspring = value(labelled.x), climb.size(wanted)
-    for generation in range(climb.generations):
-        parents = Labelled(torch.cat([labelled.x, gathering.x]), torch.cat([known, values]))
-        for which, source in editors:
-            size = max(1, round(offspring * source.share / total))
-            # streams that no attempt at the pool has used
-            gathering.draw(source, parents, seed * 31 + which, (ATTEMPTS + generation) * wanted, size)
-        values = torch.cat([values, value(gathering.x[len(values) :])])
-        progress(wanted + (generation + 1) * offspring, wanted + climb.generations * offspring)
-    return values
+    values = None if score is None else gathering.values(score)
+    if score is not None and values is not None and climb is not None:
+        known_values = torch.zeros(0)
+        if len(labelled.x):
+            with torch.no_grad():
+                known_values = score(model.decode(labelled.x))
+        values = breed(
+            climb,
+            recipe.candidates,
+            gathering,
+            Labelled(labelled.x, known_values),
+            values,
+            score,
+            streams=(seed * 31, ATTEMPTS * wanted, wanted),
+            progress=lambda born: progress(wanted + born, in_all),
+        )
+    x = gathering.x
+    rows = recipe.selection(Pool(x, values, model.distance), count)
+    return Proposal(x[rows], [gathering.designs[i] for i in rows], [gathering.sources[i] for i in rows])
 
 
 def _as_they_come(
@@ -176,46 +124,28 @@ def _as_they_come(
     labelled: Labelled,
     seed: int,
     count: int,
-) -> State:
+) -> tuple[State, list[Design]]:
     """Return i.i.d. draws; only one that the model could not know again, and so never learn from, is drawn anew."""
     parts: list[State] = []
+    designs: list[Design] = []
     for attempt in range(ATTEMPTS):
-        missing = count - sum(map(len, parts))
-        x = _draw(source, sampler, labelled, seed, attempt * count, missing)
-        assert x is not None  # Fresh always draws
-        parts.append(x[[row for row, design in enumerate(model.export(x)) if readable(model, design)]])
-        if len(parts[-1]) == missing:
-            return torch.cat(parts)
-    raise PoolExhausted(f"the model could read only {sum(map(len, parts))} of its own draws, {count} are asked for")
+        missing = count - len(designs)
+        for start in range(0, missing, chunk(sampler)):
+            first, n = attempt * count + start, min(chunk(sampler), missing - start)
+            noise = Noise.seeded(seed, range(first, first + n))
+            x = source.propose(sampler, labelled, noise)
+            assert x is not None  # Fresh always draws
+            found = prompted(model.export(x), sampler.prompts(noise))
+            rows = [row for row, design in enumerate(found) if readable(model, design)]
+            parts.append(x[rows])
+            designs += [found[row] for row in rows]
+        if len(designs) == count:
+            return torch.cat(parts), designs
+    raise PoolExhausted(f"the model could read only {len(designs)} of its own draws, {count} are asked for")
 
 
-def readable(model: DiffusionModel[Transition], design: Design) -> bool:
-    """Whether the model knows the design again: one molecule has many spellings, and its usual one may be too long."""
-    try:
-        model.ingest([design])
-    except ValueError:
-        return False
-    return True
-
-
-def _draw(
-    source: CandidateSource, sampler: Sampler, labelled: Labelled, seed: int, first: int, count: int
-) -> State | None:
-    return source.propose(sampler, labelled, Noise.seeded(seed, range(first, first + count)))
-
-
-def _new_rows(keys: list[str], seen: set[str]) -> list[int]:
-    """Return the rows whose key was not seen, and remember them."""
-    rows = []
-    for row, key in enumerate(keys):
-        if key not in seen:
-            seen.add(key)
-            rows.append(row)
-    return rows
-
-
-def _in_chunks(score: Callable[[State], Tensor], x: State) -> Float[Tensor, "n"]:
-    if not len(x):
-        return torch.zeros(0)
+def predict(belief: Belief, model: DiffusionModel[Transition], batch: Proposal) -> list[tuple[float, float]]:
+    """Return mean and standard deviation of the label that is predicted for each design of a batch."""
+    parts = observed(model, batch.x, batch.designs)
     with torch.no_grad():
-        return torch.cat([score(part) for part in torch.split(x, 4096)])
+        return [pair for x in parts for pair in zip(*map(Tensor.tolist, predictive(belief, x, None)), strict=True)]
