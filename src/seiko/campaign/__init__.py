@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from seiko.campaign.comparisons import Comparison, Comparisons, best_of
 from seiko.campaign.errors import (
     BudgetSpent,
     CampaignError,
@@ -40,6 +41,8 @@ __all__ = [
     "Campaign",
     "CampaignError",
     "CandidateSource",
+    "Comparison",
+    "Comparisons",
     "Diverse",
     "Everything",
     "Fresh",
@@ -72,6 +75,7 @@ __all__ = [
     "Substructure",
     "TopAcquisition",
     "UnknownQuery",
+    "best_of",
     "run",
 ]
 

@@ -12,7 +12,7 @@ by (seed, round, verb). Models are loaded when a verb first needs one: `tell` an
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from seiko import config
 from seiko.acquisition import Objective
+from seiko.campaign.comparisons import Comparison, check_comparisons
 from seiko.campaign.errors import (
     BudgetSpent,
     LabelConflict,
@@ -250,6 +251,61 @@ class Campaign:
             except LedgerConflict:
                 continue
             return len(new)
+
+    def compare(self, comparisons: Iterable[Comparison]) -> int:
+        """Take comparisons of queries: all of them, or none if one is wrong.
+
+        A query that was compared waits for no other label. The same comparison again is taken once; contradictions
+        and cycles are data. `seiko.campaign.best_of` makes the comparisons of a choice among several.
+
+        Returns:
+            How many comparisons were new.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+            ValueError: If a choice has two winners or raters.
+        """
+        given = list(comparisons)
+        while True:
+            self._require_asked(given)
+            if not (new := check_comparisons(self._state.comparisons, given)):
+                return 0
+            self.ledger.require_writable()
+            try:
+                self._append("compared", {"comparisons": [comparison.row() for comparison in new]})
+            except LedgerConflict:
+                continue
+            return len(new)
+
+    def withdraw(self, comparisons: Iterable[Comparison]) -> int:
+        """Take comparisons back; finished rounds keep what they were fitted to.
+
+        Returns:
+            How many there were to take back; those that are not there are passed over.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+        """
+        given = list(comparisons)
+        while True:
+            self._require_asked(given)
+            known = {comparison.same_as: comparison for comparison in given if comparison in self._state.comparisons}
+            if not known:
+                return 0
+            self.ledger.require_writable()
+            rows = [comparison.row() for comparison in known.values()]
+            try:
+                self._append("compared", {"comparisons": [], "withdrawn": rows})
+            except LedgerConflict:
+                continue
+            return len(rows)
+
+    def _require_asked(self, comparisons: Iterable[Comparison]) -> None:
+        state = self.state
+        for comparison in comparisons:
+            for id in (comparison.winner, comparison.loser):
+                if id not in state.queries:
+                    raise UnknownQuery(f"query {id!r} was never asked in this run; nothing was taken")
 
     def advance(
         self, *, without_pending: bool = False, progress: Progress = lambda stage, done, total, numbers: None

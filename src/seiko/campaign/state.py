@@ -3,6 +3,7 @@
     opened    the recipe
     asked     a round's queries: design, source, what was believed of it
     told      labels
+    compared  which of two queries is better, and comparisons taken back
     advanced  a round's report and the artifact with the model's weights
 
 `RunState` is what a run is after some events; `fold` takes it one event further. Nothing else changes it.
@@ -14,6 +15,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from seiko.campaign.comparisons import Comparisons
 from seiko.campaign.ledger import Event, LedgerCorrupted
 from seiko.designs import Design
 from seiko.oracles import Label
@@ -115,6 +117,7 @@ class RunState:
     queries: dict[str, Query] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     labelled_at: dict[str, int] = field(default_factory=dict)
+    comparisons: Comparisons = field(default_factory=Comparisons)
     reports: list[RoundReport] = field(default_factory=list)
     weights: list[str | None] = field(default_factory=list)
     fits: list[int] = field(default_factory=list)
@@ -136,13 +139,19 @@ class RunState:
 
     @property
     def answered(self) -> int:
-        """Queries with a value or found infeasible."""
-        return sum(1 for id in self.queries if id in self.labels and not self._failed(id))
+        """Queries with a value, found infeasible, or compared; each once, however often it was labelled."""
+        return sum(
+            1
+            for id in self.queries
+            if (id in self.labels and not self._failed(id)) or (id not in self.labels and self.comparisons.names(id))
+        )
 
     def pending(self, round: int | None = None) -> list[Query]:
-        """Return the queries without any label, of all rounds or of one."""
+        """Return the queries without any label or comparison, of all rounds or of one."""
         return [
-            query for query in self.queries.values() if query.id not in self.labels and round in (None, query.round)
+            query
+            for query in self.queries.values()
+            if query.id not in self.labels and not self.comparisons.names(query.id) and round in (None, query.round)
         ]
 
     def asked(self, round: int) -> list[Query]:
@@ -194,6 +203,8 @@ def fold(state: RunState, event: Event) -> None:
                     if id not in state.queries:
                         raise KeyError(id)
                     state.labels[id], state.labelled_at[id] = Label(**label), event.seq
+            case "compared":
+                state.comparisons.fold(event.seq, payload, state.queries.__contains__)
             case "advanced":
                 state.reports.append(RoundReport.from_payload(payload["report"]))
                 state.weights.append(payload["weights"])
