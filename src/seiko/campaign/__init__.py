@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from seiko.campaign.comparisons import Comparison, Comparisons, best_of
 from seiko.campaign.errors import (
     BudgetSpent,
     CampaignError,
@@ -20,6 +21,7 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
+from seiko.campaign.lifecycle import State
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
     from seiko.campaign.climb import Climb
+    from seiko.campaign.foresight import Believer
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
     from seiko.campaign.prompts import Prompts
@@ -39,12 +42,15 @@ if TYPE_CHECKING:
     from seiko.campaign.splice import Splice
 
 __all__ = [
+    "Believer",
     "BudgetSpent",
     "CalibrationReport",
     "Campaign",
     "CampaignError",
     "CandidateSource",
     "Climb",
+    "Comparison",
+    "Comparisons",
     "Diverse",
     "Everything",
     "Fresh",
@@ -79,9 +85,11 @@ __all__ = [
     "Screen",
     "Selection",
     "Splice",
+    "State",
     "Substructure",
     "TopAcquisition",
     "UnknownQuery",
+    "best_of",
     "run",
 ]
 
@@ -89,6 +97,7 @@ _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
     "climb": ("Climb",),
+    "foresight": ("Believer",),
     "library": ("Library",),
     "loop": ("run",),
     "prompts": ("Prompts",),
