@@ -46,7 +46,7 @@ from seiko.designs import Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
 from seiko.oracles import Label
-from seiko.rewards import Belief, predictive
+from seiko.rewards import Belief, PreferenceRewardModel, predictive
 
 __all__ = ["Campaign", "LabelLike"]
 
@@ -172,6 +172,11 @@ class Campaign:
         return History(self.recipe, self.ledger.artifacts, self._state)
 
     # ---------------------------------------------------------- the verbs
+
+    @property
+    def learns_from_comparisons(self) -> bool:
+        """Whether the recipe's reward model uses comparisons; they are kept in any case."""
+        return isinstance(self.recipe.reward_model, PreferenceRewardModel)
 
     def ask(
         self, n: int | None = None, *, progress: Progress = lambda stage, done, total, numbers: None
@@ -394,7 +399,7 @@ class Campaign:
         proposal = propose(
             recipe,
             model,
-            history.labelled()[0],
+            history.parents(finished),
             identity(model, model.ingest(known), recipe.same) if known else [],
             history.objective(finished),
             count,

@@ -18,14 +18,15 @@ from torch import Tensor
 from seiko.acquisition import Feasible, Objective
 from seiko.campaign.artifacts import ArtifactStore
 from seiko.campaign.candidates import Labelled
+from seiko.campaign.comparisons import answers
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import standardised
 from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
 from seiko.campaign.seeds import Purpose, seed_of
-from seiko.campaign.state import RunState
+from seiko.campaign.state import Query, RunState
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel, ModelPolicy
-from seiko.rewards import Belief
+from seiko.rewards import Belief, Choices, PreferenceRewardModel
 from seiko.updates import Problem, Steering, Tilt, fold, tilt
 
 __all__ = ["History"]
@@ -64,12 +65,44 @@ class History:
         return Labelled(x, y), torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
 
     def fit(self, round: int, up_to: int | None = None) -> Belief | None:
-        """Fit the reward model as in a round, on the labels told by event `up_to`; None without a value."""
+        """Fit the reward model as in a round, on what was told by event `up_to`; None without a label to learn from."""
+        model = self.recipe.reward_model
+        if isinstance(model, PreferenceRewardModel) and (compared := self._compared(up_to)):
+            return self._fit_with(model, compared, round, up_to)
         labelled, noise = self.labelled(up_to)
         if len(labelled.y) == 0:
             return None
         x = self.model.decode(labelled.x)
-        return self.recipe.reward_model.fit(x, labelled.y, noise, self.seed(round, Purpose.FIT))
+        return model.fit(x, labelled.y, noise, self.seed(round, Purpose.FIT))
+
+    def parents(self, round: int) -> Labelled:
+        """Return what candidates start from after a finished round: labels, or beliefs where nobody gave a number."""
+        labelled, _ = self.labelled()
+        compared, belief = self._compared(None), self.belief(round)
+        if len(labelled.y) or not compared or belief is None:
+            return labelled
+        x = self.model.ingest([query.design for query in compared])
+        with torch.no_grad():
+            return Labelled(x, belief.posterior(self.model.decode(x)).mean.to(torch.float32))
+
+    def _compared(self, up_to: int | None) -> list[Query]:
+        """Return the queries that are in a comparison, in the order asked."""
+        named = {id for told in self.state.comparisons.up_to(up_to) for id in (told.winner, told.loser)}
+        return [query for query in self.state.queries.values() if query.id in named]
+
+    def _fit_with(self, model: PreferenceRewardModel, compared: list[Query], round: int, up_to: int | None) -> Belief:
+        labelled, noise = self.labelled(up_to)
+        row = {query.id: i for i, (query, _) in reversed([*enumerate(self.state.values(up_to))])}
+        others = [query for query in compared if query.id not in row]
+        row |= {query.id: len(labelled.y) + i for i, query in enumerate(others)}
+        x, y = labelled.x, labelled.y
+        if others:
+            missing = torch.full((len(others),), float("nan"))
+            new = self.model.ingest([query.design for query in others])
+            x, y = torch.cat([x, new]) if len(y) else new, torch.cat([y, missing])
+            noise = None if noise is None else torch.cat([noise, missing])
+        choices = Choices.of(answers(self.state.comparisons.up_to(up_to), row))
+        return model.fit_with(self.model.decode(x), y, noise, choices, self.seed(round, Purpose.FIT))
 
     def aim(self, round: int, belief: Belief | None, up_to: int | None = None) -> Objective | None:
         """Return the objective of a round with this belief, oracle's units; None without a belief."""
@@ -82,6 +115,8 @@ class History:
         if recipe.feasibility is None:
             return objective
         judged = self.state.judged(up_to)
+        if not any(label.value is not None for _, label in judged):  # comparisons alone give no lowest label
+            return objective
         x = self.model.decode(self.model.ingest([query.design for query, _ in judged]))
         feasible = torch.tensor([label.status == "value" for _, label in judged])
         return Feasible(

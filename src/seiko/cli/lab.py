@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -67,22 +68,29 @@ def tell(
             metavar="FILE",
             show_default=False,
             help="CSV with id, value and, if you like, noise, status (value, infeasible, "
-            "failed), reason, design; or one JSON object a line; - is standard input.",
+            "failed), reason, design; or one JSON object a line; or a table with winner, loser and, if you like, "
+            "rater, choice, tie; - is standard input.",
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print what would be taken, take nothing.")] = False,
     attach: Annotated[bool, typer.Option("--attach", help="Also designs that were never asked; not yet.")] = False,
 ) -> None:
-    """Take the labels of a file: all of them, or none if one line is wrong."""
-    from seiko.campaign.label_file import parse_labels, read_labels
+    """Take the labels or comparisons of a file: all of them, or none if one line is wrong."""
+    from seiko.campaign.comparison_file import is_comparison_file
+    from seiko.campaign.label_file import parse_labels
+    from seiko.cli.compare import tell_comparisons
 
     if attach:
         raise InputError(
             "--attach (measurements that were never asked for) belongs to a later version; "
             "leave them out of the file, nothing was taken"
         )
+    data, name = (sys.stdin.buffer.read(), "standard input") if file == "-" else (Path(file).read_bytes(), file)
+    if is_comparison_file(data):
+        tell_comparisons(run, data, name, dry_run=dry_run)
+        return
     state = read_state(run)
-    labels = parse_labels(sys.stdin.buffer.read(), state, "standard input") if file == "-" else read_labels(file, state)
+    labels = parse_labels(data, state, name)
     if dry_run:
         new = {id: label for id, label in labels.items() if state.labels.get(id) != label}
         deliver(as_csv(TELL_COLUMNS, [{"id": id, **asdict(label)} for id, label in new.items()]), None)
