@@ -22,6 +22,7 @@ from seiko.rewards.last_layer import LastLayer, LastLayerBelief
 from seiko.rewards.learned import Learned
 from seiko.rewards.molecules import Descriptors, MorganCounts
 from seiko.rewards.network import CNN, MLP, Network
+from seiko.rewards.preference_ensemble import PreferenceEnsemble
 from seiko.rewards.preferences import PreferenceProcess
 from seiko.rewards.sgld import SGLD
 from seiko.rewards.spaced_pairs import SpacedPairs
@@ -62,6 +63,7 @@ __all__ = [
     "Network",
     "OneHot",
     "Posterior",
+    "PreferenceEnsemble",
     "PreferenceProcess",
     "PreferenceRewardModel",
     "ReverseComplement",

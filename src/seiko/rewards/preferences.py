@@ -154,7 +154,9 @@ class PreferenceProcess:
         t, known = _standard(labels)
         scores = _some(len(rows), self.tuned_on, seed, 4)
         answers = choices[_some(len(choices), self.tuned_on, seed, 5)]
-        used = torch.cat([rows[scores], answers.shown[answers.shown >= 0]]).unique()
+        named = torch.zeros(len(x), dtype=torch.bool)
+        named[torch.cat([rows[scores], answers.shown[answers.shown >= 0]])] = True
+        used = named.nonzero()[:, 0]
         place = torch.full((len(x),), -1, dtype=torch.long)
         place[used] = torch.arange(len(used))
         inputs = _double(covariance.inputs(x[used]))
