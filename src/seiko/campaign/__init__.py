@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from seiko.campaign.alarms import Alarm
 from seiko.campaign.comparisons import Comparison, Comparisons, best_of
 from seiko.campaign.errors import (
     BudgetSpent,
@@ -22,6 +23,7 @@ from seiko.campaign.errors import (
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
+from seiko.campaign.stopping import NoImprovement, StopRule, TargetReached, stopped_because
 
 if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from seiko.campaign.selection import Diverse, Everything, Pool, Selection, TopAcquisition
 
 __all__ = [
+    "Alarm",
     "BudgetSpent",
     "CalibrationReport",
     "Campaign",
@@ -55,6 +58,7 @@ __all__ = [
     "LedgerReadOnly",
     "Library",
     "Look",
+    "NoImprovement",
     "NoRun",
     "NothingAsked",
     "PendingLabels",
@@ -72,11 +76,14 @@ __all__ = [
     "Sampler",
     "Screen",
     "Selection",
+    "StopRule",
     "Substructure",
+    "TargetReached",
     "TopAcquisition",
     "UnknownQuery",
     "best_of",
     "run",
+    "stopped_because",
 ]
 
 _NEED_TORCH = {

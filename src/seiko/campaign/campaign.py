@@ -42,6 +42,7 @@ from seiko.campaign.round import Progress, advance_model, calibration_report, la
 from seiko.campaign.sampler import Sampler, draw_many
 from seiko.campaign.seeds import Purpose
 from seiko.campaign.state import Query, RoundReport, RunState, fold
+from seiko.campaign.stopping import stopped_because
 from seiko.designs import Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
@@ -140,10 +141,14 @@ class Campaign:
 
     @property
     def done(self) -> bool:
-        """Whether all rounds are finished, or the labels are: larger batches than planned may spend them early."""
-        state, recipe = self.state, self.recipe
-        spent = state.charged >= recipe.budget and not state.asked(state.round)
-        return spent or len(state.reports) >= recipe.rounds
+        """Whether the run is over: rounds, labels or a stop rule of the recipe."""
+        return self.stopped_because is not None
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why the run is over, in words; None while it is not."""
+        recipe = self.recipe
+        return stopped_because(self.state, rounds=recipe.rounds, budget=recipe.budget, stop=recipe.stop)
 
     @property
     def model(self) -> DiffusionModel[Transition]:
@@ -324,16 +329,12 @@ class Campaign:
         Raises:
             NothingAsked: If the round has no batch.
             PendingLabels: If labels are missing and `without_pending` is false.
-            BudgetSpent: If all rounds are finished, or all labels spent.
+            BudgetSpent: If the run is over; says why.
         """
         while True:
-            state, recipe = self.state, self.recipe
-            if self.done:
-                finished = len(state.reports) >= recipe.rounds
-                what = (
-                    f"all {recipe.rounds} rounds are finished" if finished else f"all {recipe.budget} labels are spent"
-                )
-                raise BudgetSpent(f"{what}; start another run to go on")
+            state = self.state
+            if (why := self.stopped_because) is not None:
+                raise BudgetSpent(f"{why}; start another run to go on")
             if not state.asked(state.round):
                 raise NothingAsked(f"round {state.round} has no batch yet: ask first")
             pending = state.pending(state.round)

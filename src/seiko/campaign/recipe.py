@@ -9,6 +9,7 @@ from seiko.acquisition import Acquisition
 from seiko.campaign.candidates import CandidateSource, Fresh
 from seiko.campaign.screens import Screen
 from seiko.campaign.selection import Selection, TopAcquisition
+from seiko.campaign.stopping import StopRule
 from seiko.models import ModelSource
 from seiko.oracles import Oracle
 from seiko.rewards import Feasibility, RewardModel, Symmetry
@@ -48,6 +49,7 @@ class Recipe:
             double-stranded DNA): only one of them is ever sent.
         budget: Labels that may be bought in all.
         rounds: Batches that they are bought in.
+        stop: Reasons to stop before that, judged after each round (`TargetReached`, `NoImprovement`).
         seed: Seeds everything.
 
     Raises:
@@ -74,6 +76,7 @@ class Recipe:
     same: Symmetry | None = None
     budget: int
     rounds: int
+    stop: tuple[StopRule, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ def ask(
     with open_run(run) as campaign:
         with stages() as shown:
             queries = campaign.ask(n, progress=shown.progress)
-        done, round = campaign.done, campaign.state.round
+        why, round = campaign.stopped_because, campaign.state.round
         rows: list[dict[str, Any]] = [
             {
                 "id": query.id,
@@ -54,8 +54,8 @@ def ask(
         deliver(as_csv(ASK_COLUMNS, rows), out, force=force)
     except InputError as error:
         raise InputError(f"{error} (the batch is kept; asking again prints it)") from error
-    if done:
-        say(f"{run}: all rounds are finished")
+    if why is not None:
+        say(f"{run}: {why}")
     else:
         say(f"round {round}: {len(rows)} designs wait for a label" + (f", written to {out}" if out else ""))
 
