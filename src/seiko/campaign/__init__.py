@@ -22,12 +22,14 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
+from seiko.campaign.lifecycle import State
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 from seiko.campaign.stopping import NoImprovement, StopRule, TargetReached, stopped_because
 
 if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
+    from seiko.campaign.foresight import Believer
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
     from seiko.campaign.recipe import Recipe
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Alarm",
+    "Believer",
     "BudgetSpent",
     "CalibrationReport",
     "Campaign",
@@ -76,6 +79,7 @@ __all__ = [
     "Sampler",
     "Screen",
     "Selection",
+    "State",
     "StopRule",
     "Substructure",
     "TargetReached",
@@ -89,6 +93,7 @@ __all__ = [
 _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
+    "foresight": ("Believer",),
     "library": ("Library",),
     "loop": ("run",),
     "recipe": ("Recipe",),
