@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from seiko.campaign.foresight import Believer
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
+    from seiko.campaign.objectives import Objectives, Property
     from seiko.campaign.recipe import Recipe
     from seiko.campaign.rewrite import Rewrite
     from seiko.campaign.round import Progress
@@ -64,10 +65,12 @@ __all__ = [
     "NoImprovement",
     "NoRun",
     "NothingAsked",
+    "Objectives",
     "PendingLabels",
     "Pool",
     "PoolExhausted",
     "Progress",
+    "Property",
     "PropertyRange",
     "Query",
     "Recipe",
@@ -96,6 +99,7 @@ _NEED_TORCH = {
     "foresight": ("Believer",),
     "library": ("Library",),
     "loop": ("run",),
+    "objectives": ("Objectives", "Property"),
     "recipe": ("Recipe",),
     "rewrite": ("Rewrite",),
     "round": ("Progress",),

@@ -67,6 +67,8 @@ class History:
     def fit(self, round: int, up_to: int | None = None) -> Belief | None:
         """Fit the reward model as in a round, on what was told by event `up_to`; None without a label to learn from."""
         model = self.recipe.reward_model
+        if self.recipe.objectives is not None:
+            return self.properties(round, up_to)
         if isinstance(model, PreferenceRewardModel) and (compared := self._compared(up_to)):
             return self._fit_with(model, compared, round, up_to)
         labelled, noise = self.labelled(up_to)

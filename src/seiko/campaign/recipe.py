@@ -8,6 +8,7 @@ from typing import Any
 from seiko.acquisition import Acquisition
 from seiko.campaign.candidates import CandidateSource, Fresh
 from seiko.campaign.foresight import Believer
+from seiko.campaign.objectives import Objectives
 from seiko.campaign.screens import Screen
 from seiko.campaign.selection import Selection, TopAcquisition
 from seiko.campaign.stopping import StopRule
@@ -31,6 +32,8 @@ class Recipe:
         acquisition: What turns the belief into the objective A, for the batch and for the update.
         final_acquisition: What the last update maximises, after which no label follows that optimism could pay for;
             None for the same as before.
+        objectives: How several measured numbers become one, each with a reward model of its own; None where a label is
+            one number.
         feasibility: What learns from infeasible labels which designs can be labelled, and weights A by that
             probability (`seiko.acquisition.Feasible`); None if it is not to be learnt.
         update: The inner optimiser; or a steering, which leaves the weights as they are and draws each round from
@@ -65,6 +68,7 @@ class Recipe:
     reward_model: RewardModel
     acquisition: Acquisition
     final_acquisition: Acquisition | None = None
+    objectives: Objectives | None = None
     feasibility: Feasibility | None = None
     update: Update[Any] | Steering | None
     strength: Strength = KLBudget()
