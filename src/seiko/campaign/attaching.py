@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from seiko.campaign.errors import LabelConflict
-from seiko.campaign.proposal import identity
+from seiko.campaign.identity import identity
 from seiko.campaign.state import Query, RunState
 from seiko.campaign.taking import as_labels, label_rows, new_labels
 from seiko.designs import INVALID, Design

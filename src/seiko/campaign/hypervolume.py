@@ -46,13 +46,25 @@ class ExpectedHypervolume:
 
     def __call__(self, x: Tensor) -> Float[Tensor, "n"]:
         """Return the expected improvement of each state."""
-        mean, std = self._gains(x)
+        mean, std = self.gains(x).chunk(2, dim=1)
         return expected_improvement(mean, std, self.objectives.gains(self.labelled.to(torch.float64)))
 
-    def choose(self, x: Tensor, score: Float[Tensor, "n"], count: int) -> list[int]:
-        """Return the rows of a batch, each chosen as if those before it had come out at their means."""
-        rows = score.argsort(descending=True, stable=True)[: max(count, _SHORTLIST * count)]
-        mean, std = (part[:] for part in self._gains(x[rows]))
+    def gains(self, x: Tensor) -> Float[Tensor, "n 2k"]:
+        """Return means and standard deviations of the gains, side by side."""
+        mean, std, _ = self.belief.properties(x)
+        units = torch.tensor([part.unit for part in self.objectives.properties], dtype=torch.float64)
+        return torch.cat([self.objectives.gains(mean.to(torch.float64)), std.to(torch.float64) / units], dim=1)
+
+    def choose(self, gains: Float[Tensor, "n 2k"], score: Float[Tensor, "n"], count: int) -> list[int]:
+        """Return the rows of a batch, each chosen as if those before it had come out at their means.
+
+        Args:
+            gains: Of a pool, see `gains`.
+            score: Its expected improvements.
+            count: Size of the batch.
+        """
+        rows = score.argsort(descending=True, stable=True)[: _SHORTLIST * count]
+        mean, std = gains[rows].chunk(2, dim=1)
         front = self.objectives.gains(self.labelled.to(torch.float64))
         chosen: list[int] = []
         open_ = torch.ones(len(rows), dtype=torch.bool)
@@ -63,11 +75,6 @@ class ExpectedHypervolume:
             chosen.append(int(rows[best]))
             front = torch.cat([front, mean[best : best + 1]])
         return chosen
-
-    def _gains(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        mean, std, _ = self.belief.properties(x)
-        units = torch.tensor([part.unit for part in self.objectives.properties], dtype=torch.float64)
-        return self.objectives.gains(mean.to(torch.float64)), std.to(torch.float64) / units
 
 
 def expected_improvement(
@@ -101,7 +108,7 @@ def expected_improvement(
 
         num_outputs = mean.shape[1]
 
-        def posterior(self, X: Tensor, *_: Any, **__: Any) -> Looked:  # noqa: N803
+        def posterior(self, X: Tensor, *_: Any, **__: Any) -> Looked:
             at = X[..., 0].long()
             return Looked(mean[at], std[at].square())
 

@@ -9,8 +9,8 @@
 With `pareto` the batch is chosen by expected hypervolume improvement (`seiko.campaign.hypervolume`), and each update
 goes after one scalarisation with random weights, so that the rounds together cover the front (ParEGO). What the report
 calls the value of a design is then the Chebyshev scalarisation at equal weights. Each property has its own reward
-model, independent of the others. This is for a laboratory that measures several numbers; one number that an oracle makes
-of several (`seiko.oracles.WeightedMean`) needs none of it, but learns less.
+model, independent of the others. This is for a laboratory that measures several numbers; one number that an oracle
+makes of several (`seiko.oracles.WeightedMean`) needs none of it, but learns less.
 
 References:
     Knowles, "ParEGO: a hybrid algorithm with on-line landscape approximation for expensive multiobjective optimization
@@ -34,7 +34,7 @@ from torch import Tensor
 
 from seiko.oracles import Desirability, Label
 
-__all__ = ["Objectives", "Property"]
+__all__ = ["Objectives", "Property", "complete"]
 
 RHO = 0.05
 EDGE = 0.05  # width of a constraint's edge, units of the property: a hard one would have no gradient
@@ -71,7 +71,7 @@ class Property:
     def __post_init__(self) -> None:
         if not self.name or self.name in _TAKEN or self.name != self.name.strip().lower():
             raise ValueError(
-                f"name must be a column of a label file in lower case, other than {', '.join(_TAKEN)}, got {self.name!r}"
+                f"name must be a column of a label file, lower case, other than {', '.join(_TAKEN)}, got {self.name!r}"
             )
         for name in ("weight", "unit"):
             value = getattr(self, name)
@@ -190,7 +190,7 @@ class Objectives:
         return _Weighted(self, tables)
 
     def draw_weights(self, seed: int) -> Float[Tensor, "k"]:
-        """Return the weights of a round: uniform on the simplex, or for hypervolumes directions uniform on the sphere."""
+        """Return the weights of a round: uniform on the simplex; for hypervolumes a direction uniform on the sphere."""
         generator = torch.Generator().manual_seed(seed)
         if self.scalarisation == "hypervolume":
             normal = torch.randn(len(self.properties), generator=generator, dtype=torch.float64).abs().clamp_min(1e-3)
@@ -200,6 +200,23 @@ class Objectives:
 
     def _weights(self) -> Float[Tensor, "k"]:
         return torch.full((len(self.properties),), 1.0 / len(self.properties), dtype=torch.float64)
+
+
+def complete(objectives: Objectives | None, id: str, label: Label) -> Label:
+    """Return a label whose value is one number, by a recipe's objectives if it has any.
+
+    Raises:
+        ValueError: If several numbers came and the recipe has no objectives, or too few.
+    """
+    if objectives is not None:
+        return objectives.complete(id, label)
+    if label.status == "value" and label.value is None:
+        names = ", ".join(name for name, _ in label.values)
+        raise ValueError(
+            f"query {id!r} has several numbers ({names}), and this run's recipe has no objectives to make one of them; "
+            "nothing was taken"
+        )
+    return label
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,11 +35,11 @@ def pareto_front(values: Float[Tensor, "n k"]) -> Bool[Tensor, "n"]:
         from botorch.utils.multi_objective.pareto import is_non_dominated
     except ModuleNotFoundError as error:
         raise ImportError(_NEEDED) from error
-    found: Tensor = is_non_dominated(values.to(torch.float64))
+    found: Tensor = is_non_dominated(values.to(torch.float64), deduplicate=False)
     return found
 
 
-def hypervolume(values: Float[Tensor, "n k"], reference: Float[Tensor, "k"]) -> float:
+def hypervolume(values: Float[Tensor, "n k"], reference: Float[Tensor, "c"]) -> float:
     """Return the volume that the rows dominate above a reference point, in the product of the units.
 
     Args:
@@ -65,9 +65,9 @@ def hypervolume(values: Float[Tensor, "n k"], reference: Float[Tensor, "k"]) -> 
 
 
 def hypervolume_curve(
-    values: Float[Tensor, "n k"], reference: Float[Tensor, "k"], *, points: int = 60
+    values: Float[Tensor, "n k"], reference: Float[Tensor, "c"], *, points: int = 60
 ) -> list[tuple[int, float]]:
-    """Return (number of labels, hypervolume of those) in the order of the rows, at about as many points; the last one is n.
+    """Return (labels, hypervolume of the first so many rows) at about as many points, the last one at n.
 
     Args:
         values: One row a design, in the order in which they were labelled.
