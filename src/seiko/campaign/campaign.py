@@ -35,10 +35,14 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.foresight import outlook
+from seiko.campaign.gathering import readable
 from seiko.campaign.history import History
 from seiko.campaign.identity import identities
+from seiko.campaign.laying import layout
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
 from seiko.campaign.objectives import complete
+from seiko.campaign.pairs import equipped
+from seiko.campaign.plates import Plate
 from seiko.campaign.proposal import predict, propose
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
@@ -46,7 +50,8 @@ from seiko.campaign.sampler import Sampler, draw_designs, draw_many
 from seiko.campaign.seeds import Purpose
 from seiko.campaign.state import Query, RoundReport, RunState, fold
 from seiko.campaign.stopping import stopped_because
-from seiko.campaign.taking import LabelLike, as_labels, label_rows, new_labels, to_abandon, to_retract
+from seiko.campaign.taking import LabelLike, as_labels, check_sense, label_rows, new_labels, to_abandon, to_retract
+from seiko.campaign.units import Units
 from seiko.designs import IMAGE, Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
@@ -252,11 +257,57 @@ class Campaign:
                 continue  # somebody else asked meanwhile: fold, and return what they were given
             return queries if another else self._with_files(self._state.pending(self._state.round))
 
-    def tell(self, labels: Mapping[str, LabelLike | Sequence[LabelLike]]) -> int:
+    def lay_out(
+        self,
+        *,
+        wells: int = 96,
+        replicates: int = 1,
+        controls: Mapping[str, Design | None] | None = None,
+        control_wells: int = 1,
+        seed: int | None = None,
+    ) -> list[Plate]:
+        """Give each query that waits a place on a plate, once, and keep it.
+
+        Args:
+            wells: Of a plate: 96 or 384.
+            replicates: Wells of each query.
+            controls: Designs that are on every plate, by name; None for a place without a design.
+            control_wells: Wells of each control on a plate.
+            seed: Draws the places; None for the recipe's.
+
+        Returns:
+            The plates that hold a query of the open round that waits, those laid out before among them.
+
+        Raises:
+            ValueError: If a control is none of the model's designs, or they do not fit.
+        """
+
+        def decide(state: RunState) -> dict[str, Any]:
+            return layout(
+                state,
+                self._history.model,
+                self.recipe.same,
+                wells=wells,
+                replicates=replicates,
+                controls=controls or {},
+                control_wells=control_wells,
+                seed=self.recipe.seed if seed is None else seed,
+            )
+
+        self._decide("plated", decide)
+        waiting = {query.id for query in self._state.pending(self._state.round)}
+        plates = self._state.plates.values()
+        return [plate for plate in plates if any(id in waiting for id, _ in plate.at.values())]
+
+    def tell(self, labels: Mapping[str, LabelLike | Sequence[LabelLike]], *, units: Units | None = None) -> int:
         """Take labels by query id: all of them, or none if one is wrong.
 
         A number is a value, None is infeasible, several labels are replicates. The same label again is taken once; a
         failed measurement, or one whose label was retracted, may be told again.
+
+        Args:
+            labels: By query id; larger is better.
+            units: What they were made with, if they come from a file; kept, so that the next file is read alike.
 
         Returns:
             How many labels were new.
@@ -269,30 +320,48 @@ class Campaign:
         given = {id: self._complete(id, as_labels(id, label)) for id, label in labels.items()}
 
         def decide(state: RunState) -> dict[str, Any]:
-            return {"labels": {id: label_rows(found) for id, found in new_labels(state, given).items()}}
+            check_sense(state, units)
+            rows = {id: label_rows(found) for id, found in new_labels(state, given).items()}
+            return {"labels": rows} if units is None else {"labels": rows, "units": asdict(units)}
 
         told = self._decide("told", decide)["labels"]
         return sum(len(rows) if isinstance(rows, list) else 1 for rows in told.values())
 
-    def attach(self, measured: Mapping[Design, LabelLike | Sequence[LabelLike]]) -> int:
+    def attach(self, measured: Mapping[Design, LabelLike | Sequence[LabelLike]], *, units: Units | None = None) -> int:
         """Take labels of designs that were not asked for: all of them, or none if one is wrong.
 
         They are fitted, never charged, and none of their designs is asked from then on.
+
+        Args:
+            measured: By design; larger is better.
+            units: As in `tell`.
 
         Returns:
             How many labels were new.
 
         Raises:
             ValueError: If a design is none of the model's.
-            LabelConflict: If the run has asked for a design, or it has another label already.
+            LabelConflict: If the run has asked for a design, it has another label already, or the units are of another
+                sense than those of the labels before.
         """
         given = {d: self._complete(d.content, as_labels(d.content, label)) for d, label in measured.items()}
 
         def decide(state: RunState) -> dict[str, Any]:
-            return {"designs": attached_rows(state, self._history.model, self.recipe.same, given)}
+            check_sense(state, units)
+            rows = attached_rows(state, self._history.model, self.recipe.same, given)
+            return {"designs": rows} if units is None else {"designs": rows, "units": asdict(units)}
 
         rows = self._decide("attached", decide)["designs"]
         return sum(len(row["labels"]) if isinstance(row["labels"], list) else 1 for row in rows)
+
+    def attachable(self, measured: Mapping[Design, LabelLike | Sequence[LabelLike]]) -> list[tuple[Design, Label]]:
+        """Return the labels that `attach` would take, and take none; raises as it does."""
+        rows = attached_rows(self.state, self._history.model, self.recipe.same, measured)
+        return [
+            (Design(row["content"], row["kind"]), Label(**label))
+            for row in rows
+            for label in (row["labels"] if isinstance(row["labels"], list) else [row["labels"]])
+        ]
 
     def retract(self, ids: Sequence[str], reason: str, *, replicate: int | None = None) -> int:
         """Take labels away that were wrong; finished rounds stay as they were fitted.
@@ -335,6 +404,10 @@ class Campaign:
     def design(self, content: str) -> Design:
         """Return a design of this run's kind, to be attached."""
         return Design(content, kind_of(self.state, self._history.model))
+
+    def readable(self, design: Design) -> bool:
+        """Whether the run's model knows a design, so that its label can be learnt from."""
+        return readable(self._history.model, design)
 
     def compare(self, comparisons: Iterable[Comparison]) -> int:
         """Take comparisons of queries: all of them, or none if one is wrong.
@@ -550,7 +623,7 @@ class Campaign:
         belief = history.fit(round)
         steps = recipe.steps if round < recipe.rounds else recipe.final_steps or recipe.steps
         moved = advance_model(
-            recipe,
+            equipped(history, round),
             history.model,
             belief,
             history.aim(round, belief),

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from seiko.acquisition import Objective
-from seiko.campaign.observing import numbers
 from seiko.campaign.seeds import Purpose
 from seiko.designs import Design
 from seiko.rewards import Belief, predictive
@@ -57,9 +56,8 @@ class Believer:
 
     def __call__(self, history: History, belief: Belief, waiting: list[Design], round: int) -> Belief:
         """Return a belief that has seen the labels and, at the designs that wait, itself."""
-        pairs = history.state.values()
-        x, z = history.observe([query.design for query, _ in pairs]), history.observe(waiting)
-        y, noise = numbers(pairs)
+        x, y, noise = history.measured()
+        z = history.observed(waiting)
         with torch.no_grad():
             mean, std = predictive(belief, z, None)
             spread = (std**2 - belief.posterior(z).std ** 2).clamp_min(1e-6 * std**2).sqrt()

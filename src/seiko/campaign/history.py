@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import torch
+from torch import Tensor
 
 from seiko.acquisition import Feasible, Objective
 from seiko.campaign.artifacts import ArtifactStore
 from seiko.campaign.candidates import Labelled
 from seiko.campaign.comparisons import answers
-from seiko.campaign.observing import numbers, observe_designs, with_file
+from seiko.campaign.observing import observe_designs, with_file
 from seiko.campaign.prompts import Conditioner, conditioner_of
 from seiko.campaign.properties import fit_properties, properties_of, pushing, this_round
 from seiko.campaign.recipe import Recipe
@@ -30,7 +31,6 @@ from seiko.campaign.state import Query, RunState
 from seiko.designs import Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel, ModelPolicy, Observing
-from seiko.oracles import Label
 from seiko.rewards import Belief, Choices, PreferenceRewardModel
 from seiko.rewards.several import Several
 from seiko.updates import Problem, Steering, Tilt, fold, tilt
@@ -80,20 +80,14 @@ class History:
 
     def fit(self, round: int, up_to: int | None = None) -> Belief | None:
         """Fit the reward model as in a round, on what was told by event `up_to`; None without a label to learn from."""
-        model, pairs = self.recipe.reward_model, self.state.values(up_to)
-        if self.recipe.objectives is not None and pairs:
-            values, x = properties_of(self.recipe.objectives, pairs), self.observe([query.design for query, _ in pairs])
-            return fit_properties(self.recipe.objectives, model, x, values, self.seed(round, Purpose.FIT))
+        model, objectives = self.recipe.reward_model, self.recipe.objectives
+        if objectives is not None and (pairs := self.state.values(up_to)):
+            x, values = self.observed([query.design for query, _ in pairs]), properties_of(objectives, pairs)
+            return fit_properties(objectives, model, x, values, self.seed(round, Purpose.FIT))
         if isinstance(model, PreferenceRewardModel) and (compared := self._compared(up_to)):
-            return self._fit_with(model, pairs, compared, round, up_to)
-        if not pairs:
-            return None
-        y, noise = numbers(pairs)
-        return model.fit(self.observe([query.design for query, _ in pairs]), y, noise, self.seed(round, Purpose.FIT))
-
-    def observe(self, designs: Sequence[Design]) -> Tensor:
-        """Return designs as the reward model sees them."""
-        return observe_designs(self.model, designs, self._artifacts.get)
+            return self._fit_with(model, compared, round, up_to)
+        x, y, noise = self.measured(up_to)
+        return model.fit(x, y, noise, self.seed(round, Purpose.FIT)) if len(y) else None
 
     @property
     def scores_only(self) -> bool:
@@ -116,24 +110,31 @@ class History:
         named = {id for told in self.state.comparisons.up_to(up_to) for id in (told.winner, told.loser)}
         return [query for query in self.state.queries.values() if query.id in named]
 
-    def _fit_with(
-        self,
-        model: PreferenceRewardModel,
-        pairs: list[tuple[Query, Label]],
-        compared: list[Query],
-        round: int,
-        up_to: int | None,
-    ) -> Belief:
-        scored = {query.id for query, _ in pairs}
-        queries = [query for query, _ in pairs] + [query for query in compared if query.id not in scored]
+    def _fit_with(self, model: PreferenceRewardModel, compared: list[Query], round: int, up_to: int | None) -> Belief:
+        _, y, noise = self.measured(up_to)
+        queries = [query for query, _ in self.state.values(up_to)]
+        scored = {query.id for query in queries}
+        queries += [query for query in compared if query.id not in scored]
         row = {query.id: i for i, query in enumerate(queries)}
-        y, noise = numbers(pairs)
-        missing = torch.full((len(queries) - len(pairs),), float("nan"))
+        missing = torch.full((len(queries) - len(y),), float("nan"))
         y, noise = torch.cat([y, missing]), None if noise is None else torch.cat([noise, missing])
         choices = Choices.of(answers(self.state.comparisons.up_to(up_to), row))
-        return model.fit_with(
-            self.observe([query.design for query in queries]), y, noise, choices, self.seed(round, Purpose.FIT)
-        )
+        x = self.observed([query.design for query in queries])
+        return model.fit_with(x, y, noise, choices, self.seed(round, Purpose.FIT))
+
+    def measured(self, up_to: int | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return what is seen of the labelled designs, their values, and the noise (NaN: unknown) if any is known."""
+        pairs = self.state.values(up_to)
+        y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
+        noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
+        known = torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
+        return self.observed([query.design for query, _ in pairs]), y, known
+
+    def observed(self, designs: Sequence[Design]) -> Tensor:
+        """Return what the reward model sees of designs."""
+        if not designs:
+            return torch.zeros(0)
+        return observe_designs(self.model, designs, self._artifacts.get)
 
     def aim(self, round: int, belief: Belief | None, up_to: int | None = None) -> Objective | None:
         """Return the objective of a round with this belief, oracle's units; None without a belief."""
@@ -151,7 +152,7 @@ class History:
         judged = self.state.judged(up_to)
         if not any(label.value is not None for _, label in judged):  # comparisons alone give no lowest label
             return objective
-        x = self.observe([query.design for query, _ in judged])
+        x = self.observed([query.design for query, _ in judged])
         feasible = torch.tensor([label.status == "value" for _, label in judged])
         return Feasible(
             objective=objective,

@@ -16,13 +16,11 @@ import torch
 from torch import Tensor
 
 from seiko.campaign.sampler import at_a_time
-from seiko.campaign.state import Query
 from seiko.designs import IMAGE, Design
 from seiko.diffusion import State, Transition
 from seiko.models import DiffusionModel, Observing
-from seiko.oracles import Label
 
-__all__ = ["are_images", "numbers", "observe_designs", "observe_states", "with_file"]
+__all__ = ["are_images", "observe_designs", "observe_states", "with_file"]
 
 
 def are_images(designs: Sequence[Design]) -> bool:
@@ -62,10 +60,3 @@ def with_file(design: Design, read: Callable[[str], bytes]) -> Design:
     if design.kind != IMAGE or design.data is not None:
         return design
     return replace(design, data=read(design.content))
-
-
-def numbers(pairs: Sequence[tuple[Query, Label]]) -> tuple[Tensor, Tensor | None]:
-    """Return labels, and their noise (NaN where unknown) if any is known."""
-    y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
-    noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
-    return y, torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None

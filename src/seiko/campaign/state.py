@@ -23,8 +23,10 @@ from typing import Any
 from seiko.campaign.comparisons import Comparisons
 from seiko.campaign.ledger import Event, LedgerCorrupted
 from seiko.campaign.lifecycle import CHARGED, WAITING, Record, State, act_of, after
+from seiko.campaign.plates import Plate
 from seiko.campaign.replicates import combine, combine_all
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
+from seiko.campaign.units import Units
 from seiko.designs import Design
 from seiko.oracles import Label
 
@@ -143,6 +145,8 @@ class RunState:
     labelled_at: dict[str, int] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     learnt_at: int = 0  # the last event that told or took away a label
+    plates: dict[str, Plate] = field(default_factory=dict)
+    units: Units | None = None  # that the last file's labels were made with
     comparisons: Comparisons = field(default_factory=Comparisons)
     reports: list[RoundReport] = field(default_factory=list)
     weights: list[str | None] = field(default_factory=list)
@@ -261,11 +265,18 @@ def fold(state: RunState, event: Event) -> None:
             case "told":
                 for id, labels in payload["labels"].items():
                     _told(state, id, labels, event.seq)
+                _keep_units(state, payload)
             case "attached":
                 for row in payload["designs"]:
                     if row["id"] not in state.queries:
                         state.queries[row["id"]] = unasked(row, "attached")
                     _told(state, row["id"], row["labels"], event.seq)
+                _keep_units(state, payload)
+            case "plated":
+                for row in payload["controls"]:
+                    state.queries[row["id"]] = unasked(row, "control")
+                for row in payload["plates"]:
+                    state.plates[row["name"]] = Plate.from_row(row, event.seq)
             case "retracted":
                 for id in payload["ids"]:
                     state.record(id).retract(event.seq, payload["reason"], payload.get("replicate"))
@@ -298,3 +309,8 @@ def _told(state: RunState, id: str, labels: dict[str, Any] | list[dict[str, Any]
     for label in [labels] if isinstance(labels, dict) else labels:
         state.record(id).label(seq, Label(**label))
     state.refresh(id, seq)
+
+
+def _keep_units(state: RunState, payload: dict[str, Any]) -> None:
+    if "units" in payload:
+        state.units = Units(**payload["units"])
