@@ -56,7 +56,9 @@ def status(
     if as_object:
         deliver(as_json(values), None)
         return
-    shown = {name: value for name, value in values.items() if name != "pending_ids"}
+    for alarm in values["alarms"]:
+        say(f"alarm: {alarm['sentence']}")
+    shown = {name: value for name, value in values.items() if name not in ("pending_ids", "alarms")}
     shown["batch_means"] = " ".join("–" if mean is None else f"{mean:.3f}" for mean in values["batch_means"])
     width = max(map(len, shown))
     deliver("".join(f"{name:<{width}}  {_words(value)}\n" for name, value in shown.items()), None)
