@@ -68,7 +68,7 @@ class Campaign:
         """Open a run, or start one if there is none and a recipe is given.
 
         Args:
-            place: Run folder, or its URL.
+            place: Run folder, or URL of a run on a server; see `seiko.campaign.ledger`.
             recipe: What a new run does; for an existing run, what it must have been started with.
             modules: Modules beside seiko's own whose exported classes a recipe may name.
 
@@ -92,7 +92,7 @@ class Campaign:
             campaign._refresh()
             if campaign._state.recipe is None:
                 if written is None:
-                    raise NoRun(f"no run at {place}: it was never given a recipe; start it with `seiko run`")
+                    raise NoRun(f"no run at {ledger.place}: it was never given a recipe; start it with `seiko run`")
                 with suppress(LedgerConflict):  # another process was faster here: its recipe is compared below
                     campaign._append("opened", {"recipe": written, "digest": config.digest(written, modules=allowed)})
                 campaign._refresh()
@@ -101,7 +101,7 @@ class Campaign:
             own = config.to_json(campaign.recipe, modules=allowed)
             if written is not None and (differences := config.difference(own, written)):
                 raise RecipeMismatch(
-                    f"{place} holds a run of another recipe ({'; '.join(differences[:5])}): "
+                    f"{ledger.place} holds a run of another recipe ({'; '.join(differences[:5])}): "
                     "choose another folder, or the options that it was started with"
                 )
         except BaseException:

@@ -54,7 +54,9 @@ def ask(
     except InputError as error:
         raise InputError(f"{error} (the batch is kept; asking again prints it)") from error
     if done:
-        say(f"{run}: all rounds are finished")
+        from seiko.campaign.ledger import shown_place
+
+        say(f"{shown_place(run)}: all rounds are finished")
     else:
         say(f"round {round}: {len(rows)} designs wait for a label" + (f", written to {out}" if out else ""))
 
