@@ -25,6 +25,7 @@ from torch import Tensor
 
 from seiko import config
 from seiko.acquisition import Objective
+from seiko.campaign.checkpoint import refresh
 from seiko.campaign.errors import (
     BudgetSpent,
     LabelConflict,
@@ -40,7 +41,7 @@ from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
 from seiko.campaign.sampler import Sampler, draw_many
 from seiko.campaign.seeds import Purpose
-from seiko.campaign.state import Query, RoundReport, RunState, fold
+from seiko.campaign.state import Query, RoundReport, RunState
 from seiko.designs import Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
@@ -321,8 +322,7 @@ class Campaign:
     # -------------------------------------------------------- the insides
 
     def _refresh(self) -> None:
-        for event in self.ledger.read(after=self._state.last_seq):
-            fold(self._state, event)
+        refresh(self.ledger, self._state)
 
     def _append(self, kind: str, payload: dict[str, Any]) -> None:
         self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)

@@ -51,13 +51,13 @@ def read_state(place: str) -> RunState:
         NoRun: If there is no run.
         LedgerError: If its ledger cannot be read.
     """
+    from seiko.campaign.checkpoint import refresh
     from seiko.campaign.ledger import Ledger, NoRun, shown_place
-    from seiko.campaign.state import RunState, fold
+    from seiko.campaign.state import RunState
 
     state = RunState()
     with Ledger.open(place) as ledger:
-        for event in ledger:
-            fold(state, event)
+        refresh(ledger, state)
     if state.recipe is None:
         raise NoRun(
             f"no run at {shown_place(place)}: it was never given a recipe; start it with `seiko run` or `seiko init`"

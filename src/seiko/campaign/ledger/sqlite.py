@@ -202,9 +202,9 @@ class SQLiteLedger(Ledger):
             self._checkpoints = None
 
     @contextmanager
-    def whole_file(self) -> Iterator[sqlite3.Connection]:
+    def driver(self) -> Iterator[sqlite3.Connection]:
         """Give the driver's own connection, for a copy of the database or a change of its schema."""
-        connection = sqlite3.connect(f"{(self.root / FILE).absolute().as_uri()}?mode=rw", uri=True, timeout=30)
+        connection = sqlite3.connect(_uri(self.root / FILE, "mode=rw"), uri=True, timeout=base.BUSY_SECONDS)
         connection.isolation_level = None
         try:
             yield connection
@@ -218,7 +218,7 @@ def _is_blank(connection: sa.Connection) -> bool:
 
 
 def _engine(path: Path, mode: str) -> sa.Engine:
-    uri = f"{path.absolute().as_uri()}?{mode}"
+    uri = _uri(path, mode)
     engine = sa.create_engine(
         "sqlite://",
         creator=lambda: sqlite3.connect(uri, uri=True, timeout=base.BUSY_SECONDS, check_same_thread=False),
@@ -253,3 +253,7 @@ def _begin(connection: sa.Connection) -> None:
     # IMMEDIATE takes the write lock before the last event is read, so that what was read stays true until the commit.
     write = connection.get_execution_options().get("seiko_write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"{path.absolute().as_uri()}?{mode}"
