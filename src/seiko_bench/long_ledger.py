@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from seiko import config
@@ -104,4 +103,6 @@ if __name__ == "__main__":
 
     from seiko_bench.tiny import tiny
 
-    print(write(sys.argv[1], tiny(Path(sys.argv[2]), letters=LETTERS, budget=2_000_000, rounds=5_000), int(sys.argv[3])))
+    print(
+        write(sys.argv[1], tiny(Path(sys.argv[2]), letters=LETTERS, budget=2_000_000, rounds=5_000), int(sys.argv[3]))
+    )

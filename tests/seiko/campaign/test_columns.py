@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 import pytest
 
 from seiko.campaign.columns import NotColumns, pack, shape, unpack
 from seiko.campaign.state import RunState
+
+
+class Mood(StrEnum):
+    GOOD = "good"
+    BAD = "bad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,10 @@ class Tree:
     counts: dict[str, int]
     by_name: dict[str, list[Leaf]]
     names: set[str]
+    mood: Mood
+    pairs: list[tuple[int, Mood, Leaf | None]]
+    keyed: dict[tuple[Any, ...], tuple[Leaf, int]]
+    wells: Mapping[str, tuple[str, int]]
     anything: dict[str, Any]
 
 
@@ -38,9 +49,25 @@ TREES = [
         counts={"b": 2, "a": 1},
         by_name={"q": [Leaf("z", -0.0)], "p": []},
         names={"n", "m"},
+        mood=Mood.BAD,
+        pairs=[(1, Mood.GOOD, Leaf("a")), (2, Mood.BAD, None)],
+        keyed={("a", None, True): (Leaf("b"), 3)},
+        wells={"A1": ("x", 1)},
         anything={"deep": [1, {"x": None}]},
     ),
-    Tree(leaves=(), best=Leaf("é"), kind="b", counts={}, by_name={}, names=set(), anything={}),
+    Tree(
+        leaves=(),
+        best=Leaf("é"),
+        kind="b",
+        counts={},
+        by_name={},
+        names=set(),
+        mood=Mood.GOOD,
+        pairs=[],
+        keyed={},
+        wells={},
+        anything={},
+    ),
 ]
 
 
