@@ -26,6 +26,7 @@ from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
+    from seiko.campaign.climb import Climb
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
     from seiko.campaign.prompts import Prompts
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from seiko.campaign.sampler import Look, Sampler
     from seiko.campaign.screens import PropertyRange, Screen, Substructure
     from seiko.campaign.selection import Diverse, Everything, Pool, Selection, TopAcquisition
+    from seiko.campaign.splice import Splice
 
 __all__ = [
     "BudgetSpent",
@@ -42,6 +44,7 @@ __all__ = [
     "Campaign",
     "CampaignError",
     "CandidateSource",
+    "Climb",
     "Diverse",
     "Everything",
     "Fresh",
@@ -75,6 +78,7 @@ __all__ = [
     "Sampler",
     "Screen",
     "Selection",
+    "Splice",
     "Substructure",
     "TopAcquisition",
     "UnknownQuery",
@@ -84,6 +88,7 @@ __all__ = [
 _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
+    "climb": ("Climb",),
     "library": ("Library",),
     "loop": ("run",),
     "prompts": ("Prompts",),
@@ -93,6 +98,7 @@ _NEED_TORCH = {
     "sampler": ("Look", "Sampler"),
     "screens": ("PropertyRange", "Screen", "Substructure"),
     "selection": ("Diverse", "Everything", "Pool", "Selection", "TopAcquisition"),
+    "splice": ("Splice",),
 }
 _PLACES = {name: place for place, names in _NEED_TORCH.items() for name in names}
 

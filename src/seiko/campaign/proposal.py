@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from seiko.campaign.candidates import CandidateSource, Labelled
+from seiko.campaign.climb import Climb
 from seiko.campaign.errors import PoolExhausted
 from seiko.campaign.observing import are_images, observe_states
 from seiko.campaign.prompts import prompted
@@ -106,40 +108,89 @@ def propose(
     if recipe.selection.iid:
         x, designs = _as_they_come(recipe.candidates[0], model, sampler, labelled, seed, count)
         return Proposal(x, designs, [recipe.candidates[0].source] * count)
-    seen = set(known)
-    parts: list[State] = []
-    designs = []
-    sources: list[str] = []
     wanted = max(recipe.pool, count) if score is not None else count
+    climb = recipe.climb if score is not None else None
+    in_all = wanted + (0 if climb is None else climb.generations * climb.size(wanted))
+    gathering = _Gathering(recipe, model, sampler, set(known))
     total = sum(source.share for source in recipe.candidates)
     for attempt in range(ATTEMPTS):
         for which, source in enumerate(recipe.candidates):
             size = max(1, round(wanted * source.share / total))
-            for start in range(0, size, chunk(sampler)):
-                n = min(chunk(sampler), size - start)
-                noise = Noise.seeded(seed * 31 + which, range(attempt * size + start, attempt * size + start + n))
-                drawn = source.propose(sampler, labelled, noise)
-                if drawn is None:
-                    continue
-                found = prompted(model.export(drawn), sampler.prompts(noise))
-                rows = [row for row in sendable(found, recipe.screens) if readable(model, found[row])]
-                new = [rows[i] for i in _new_rows(_keys(model, drawn[rows], [found[i] for i in rows], recipe), seen)]
-                parts.append(drawn[new])
-                designs += [found[row] for row in new]
-                sources += [source.source] * len(new)
-                progress(min(len(sources), wanted), wanted)
-        if len(sources) >= count:
+            gathering.draw(source, labelled, seed * 31 + which, attempt * size, size)
+            progress(min(len(gathering.sources), wanted), in_all)
+        if len(gathering.sources) >= count:
             break
-    if len(sources) < count:
+    if len(gathering.sources) < count:
         raise PoolExhausted(
-            f"only {len(sources)} new designs in {ATTEMPTS} pools of {wanted}, {count} are asked for: the model has "
-            "collapsed or the space is used up; ask for fewer, raise the KL coefficients (or lower the KL budget)"
-            f"{', or loosen the screens' if recipe.screens else ''}"
+            f"only {len(gathering.sources)} new designs in {ATTEMPTS} pools of {wanted}, {count} are asked for: the "
+            "model has collapsed or the space is used up; ask for fewer, raise the KL coefficients (or lower the KL "
+            f"budget){', or loosen the screens' if recipe.screens else ''}"
         )
-    x = torch.cat(parts)
-    pool = Pool(x, None if score is None else _scores(score, model, x, designs), model.distance)
-    rows = recipe.selection(pool, count)
-    return Proposal(x[rows], [designs[i] for i in rows], [sources[i] for i in rows])
+    values = None
+    if score is not None:
+        value = partial(_values, score, model)
+        values = value(gathering.x, gathering.designs)
+        if climb is not None:
+            values = _bred(climb, recipe.candidates, gathering, labelled, values, value, seed, wanted, progress)
+    x = gathering.x
+    rows = recipe.selection(Pool(x, values, model.distance), count)
+    return Proposal(x[rows], [gathering.designs[i] for i in rows], [gathering.sources[i] for i in rows])
+
+
+class _Gathering:
+    """New designs that may be sent, each with the name of its source."""
+
+    def __init__(self, recipe: Recipe, model: DiffusionModel[Transition], sampler: Sampler, seen: set[str]) -> None:
+        self.designs: list[Design] = []
+        self.sources: list[str] = []
+        self._recipe, self._model, self._sampler, self._seen = recipe, model, sampler, seen
+        self._parts: list[State] = []
+
+    @property
+    def x(self) -> State:
+        """The designs as states."""
+        return torch.cat(self._parts)
+
+    def draw(self, source: CandidateSource, labelled: Labelled, seed: int, first: int, size: int) -> None:
+        """Draw from a source by the streams that begin at `first`, and keep what is new."""
+        most = chunk(self._sampler)
+        for start in range(0, size, most):
+            drawn = _draw(source, self._sampler, labelled, seed, first + start, min(most, size - start))
+            if drawn is None:
+                return
+            x, designs = drawn
+            rows = [row for row in sendable(designs, self._recipe.screens) if readable(self._model, designs[row])]
+            x, designs = x[rows], [designs[row] for row in rows]
+            new = _new_rows(_keys(self._model, x, designs, self._recipe.same), self._seen)
+            self._parts.append(x[new])
+            self.designs += [designs[row] for row in new]
+            self.sources += [source.source] * len(new)
+
+
+def _bred(
+    climb: Climb,
+    sources: Sequence[CandidateSource],
+    gathering: _Gathering,
+    labelled: Labelled,
+    values: Float[Tensor, "n"],
+    value: Callable[[State, list[Design]], Float[Tensor, "n"]],
+    seed: int,
+    wanted: int,
+    progress: Callable[[int, int], None],
+) -> Float[Tensor, "m"]:
+    """Breed the pool, and return the acquisition of all that is in it then."""
+    editors = [(which, source) for which, source in enumerate(sources) if source.edits]
+    total = sum(source.share for _, source in editors)
+    known, offspring = value(labelled.x, []), climb.size(wanted)
+    for generation in range(climb.generations):
+        parents = Labelled(torch.cat([labelled.x, gathering.x]), torch.cat([known, values]))
+        for which, source in editors:
+            size = max(1, round(offspring * source.share / total))
+            # streams that no attempt at the pool has used
+            gathering.draw(source, parents, seed * 31 + which, (ATTEMPTS + generation) * wanted, size)
+        values = torch.cat([values, value(gathering.x[len(values) :], gathering.designs[len(values) :])])
+        progress(wanted + (generation + 1) * offspring, wanted + climb.generations * offspring)
+    return values
 
 
 def _as_they_come(
@@ -154,16 +205,13 @@ def _as_they_come(
     parts: list[State] = []
     designs: list[Design] = []
     for attempt in range(ATTEMPTS):
-        missing = count - len(designs)
-        for start in range(0, missing, chunk(sampler)):
-            first, n = attempt * count + start, min(chunk(sampler), missing - start)
-            noise = Noise.seeded(seed, range(first, first + n))
-            x = source.propose(sampler, labelled, noise)
-            assert x is not None  # Fresh always draws
-            found = prompted(model.export(x), sampler.prompts(noise))
-            rows = [row for row, design in enumerate(found) if readable(model, design)]
-            parts.append(x[rows])
-            designs += [found[row] for row in rows]
+        missing, most = count - len(designs), chunk(sampler)
+        for start in range(0, missing, most):
+            drawn = _draw(source, sampler, labelled, seed, attempt * count + start, min(most, missing - start))
+            assert drawn is not None  # Fresh always draws
+            rows = [row for row, design in enumerate(drawn[1]) if readable(model, design)]
+            parts.append(drawn[0][rows])
+            designs += [drawn[1][row] for row in rows]
         if len(designs) == count:
             return torch.cat(parts), designs
     raise PoolExhausted(f"the model could read only {len(designs)} of its own draws, {count} are asked for")
@@ -180,11 +228,19 @@ def readable(model: DiffusionModel[Transition], design: Design) -> bool:
     return True
 
 
-def _keys(model: DiffusionModel[Transition], x: State, designs: list[Design], recipe: Recipe) -> list[str]:
+def _draw(
+    source: CandidateSource, sampler: Sampler, labelled: Labelled, seed: int, first: int, count: int
+) -> tuple[State, list[Design]] | None:
+    noise = Noise.seeded(seed, range(first, first + count))
+    x = source.propose(sampler, labelled, noise)
+    return None if x is None else (x, prompted(sampler.model.export(x), sampler.prompts(noise)))
+
+
+def _keys(model: DiffusionModel[Transition], x: State, designs: Sequence[Design], same: Symmetry | None) -> list[str]:
     """Return what `identities` gives designs whose states are at hand."""
-    if recipe.same is None:
+    if same is None:
         return _for_prompts(_own_keys(designs), designs)
-    return _for_prompts(identity(model, x, recipe.same) if designs else [], designs)
+    return _for_prompts(identity(model, x, same) if designs else [], designs)
 
 
 def _new_rows(keys: list[str], seen: set[str]) -> list[int]:
@@ -204,15 +260,15 @@ def predict(belief: Belief, model: DiffusionModel[Transition], batch: Proposal) 
         return [pair for x in parts for pair in zip(*map(Tensor.tolist, predictive(belief, x, None)), strict=True)]
 
 
-def _scores(
-    score: Callable[[State], Tensor], model: DiffusionModel[Transition], x: State, designs: list[Design]
+def _values(
+    score: Callable[[State], Tensor], model: DiffusionModel[Transition], x: State, designs: Sequence[Design]
 ) -> Float[Tensor, "n"]:
     with torch.no_grad():
-        return torch.cat([score(part) for part in _seen(model, x, designs)])
+        return torch.cat([score(part) for part in _seen(model, x, designs)]) if len(x) else torch.zeros(0)
 
 
-def _seen(model: DiffusionModel[Transition], x: State, designs: list[Design]) -> Iterator[Tensor]:
-    """Yield what the reward model sees of designs, part by part."""
+def _seen(model: DiffusionModel[Transition], x: State, designs: Sequence[Design]) -> Iterator[Tensor]:
+    """Yield what the reward model sees of states, part by part."""
     size = at_a_time(model) if are_images(designs) else 4096
-    for start in range(0, len(designs), size):
+    for start in range(0, len(x), size):
         yield observe_states(model, x[start : start + size], designs[start : start + size])

@@ -7,6 +7,7 @@ from typing import Any
 
 from seiko.acquisition import Acquisition
 from seiko.campaign.candidates import CandidateSource, Fresh
+from seiko.campaign.climb import Climb
 from seiko.campaign.prompts import Prompts
 from seiko.campaign.screens import Screen
 from seiko.campaign.selection import Selection, TopAcquisition
@@ -47,6 +48,7 @@ class Recipe:
             for coarse layout and texture (`seiko.metrics.images.PixelStatistics`). Without effect on other designs.
         candidates: Where the pool of a batch comes from.
         pool: Candidates drawn for a batch, all sources together.
+        climb: How the pool is bred by its acquisition before a batch is chosen; None for not at all.
         selection: How the batch is chosen from the pool.
         screens: What is never sent, by rules that are known beforehand.
         same: Designs that this symmetry maps onto each other are one and the same to the oracle (two strands of a
@@ -76,6 +78,7 @@ class Recipe:
     naturalness: Feature | None = None
     candidates: tuple[CandidateSource, ...] = (Fresh(),)
     pool: int = 2000
+    climb: Climb | None = None
     selection: Selection = TopAcquisition()
     screens: tuple[Screen, ...] = ()
     same: Symmetry | None = None
@@ -109,3 +112,5 @@ class Recipe:
             raise ValueError("candidates must name at least one source, for example (Fresh(),)")
         if not isinstance(self.candidates[0], Fresh):
             raise ValueError("the first source of candidates must be Fresh: nothing else exists before the first label")
+        if self.climb is not None and not any(source.edits for source in self.candidates):
+            raise ValueError("climb needs a source of candidates that edits designs: Remask, Rewrite or Splice")
