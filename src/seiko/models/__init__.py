@@ -12,6 +12,7 @@ from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
 from seiko.models.side import SideNetwork
 from seiko.models.source import source_of
 from seiko.models.toy import EnumerableToy, GaussianToy
+from seiko.models.toy_images import ImageToy, ImageToySource
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "GraphFeatures",
     "GraphPretraining",
     "GraphSource",
+    "ImageToy",
+    "ImageToySource",
     "Letters",
     "LoRA",
     "MaskedLM",
