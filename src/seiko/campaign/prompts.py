@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from seiko.campaign.errors import NoPrompts
 from seiko.designs import Design
 from seiko.diffusion import Conditioning, Noise, Transition
 from seiko.models import DiffusionModel, Prompted
@@ -117,11 +118,11 @@ def conditioner_of(model: DiffusionModel[Transition], prompts: Sequence[str]) ->
     """Encode a list of prompts.
 
     Raises:
-        TypeError: If the model takes no prompts.
+        NoPrompts: If the model takes none.
         ValueError: If it knows one of them not, or answers with another number of rows.
     """
     if not isinstance(model, Prompted):
-        raise TypeError(f"{type(model).__name__} takes no prompts: leave `prompts` out of the recipe")
+        raise NoPrompts(f"{type(model).__name__} takes no prompts: leave them out")
     table = model.encode(prompts)
     if table is None or len(table) != len(prompts):
         rows = "none" if table is None else len(table)

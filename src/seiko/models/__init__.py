@@ -1,7 +1,7 @@
 """Which pretrained model: one face for all, three versions of the weights on one backbone."""
 
 from seiko.models.alphabet import Alphabet, Letters
-from seiko.models.base import Bounded, DiffusionModel, ModelPolicy, ModelSource, Observing, Prompted
+from seiko.models.base import Bounded, DiffusionModel, ModelPolicy, ModelSource, Observing, Prompted, Savable
 from seiko.models.graph import GraphDiffusion, GraphSource
 from seiko.models.graph_codec import GraphCodec
 from seiko.models.graph_features import GraphFeatures
@@ -41,6 +41,7 @@ __all__ = [
     "PretrainProgress",
     "Pretraining",
     "Prompted",
+    "Savable",
     "SideNetwork",
     "Tuning",
     "Version",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from seiko.campaign import Campaign, Prompts, Recipe, run
+from seiko.campaign import Campaign, NoPrompts, Prompts, Recipe, run
 from seiko.campaign.prompts import conditioner_of, prompted, read_prompts
 from seiko.campaign.sampler import ModelSampler, SteeredSampler, draw_designs
 from seiko.designs import Design
@@ -88,7 +88,7 @@ def test_different_prompts_give_different_images(steering: Any) -> None:
 
 
 def test_a_model_without_prompts_refuses_them(tmp_path: Path, pictures: Pictures) -> None:
-    with pytest.raises(TypeError, match="GaussianToy takes no prompts: leave `prompts` out"):
+    with pytest.raises(NoPrompts, match="GaussianToy takes no prompts: leave them out"):
         conditioner_of(GaussianToy.exact(), ["a cat"])
     designs = [Design("ACGT")]
     assert prompted(designs, None) == designs
