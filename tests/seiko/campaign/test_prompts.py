@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from seiko.campaign import Campaign, NoPrompts, Prompts, Recipe, run
-from seiko.campaign.prompts import conditioner_of, prompted, read_prompts
+from seiko.campaign.prompts import choose_for_prompts, conditioner_of, prompted, read_prompts
 from seiko.campaign.sampler import ModelSampler, SteeredSampler, draw_designs
+from seiko.campaign.selection import Pool, TopAcquisition
 from seiko.designs import Design
 from seiko.diffusion import Noise
 from seiko.models import GaussianToy, ImageToySource, ModelPolicy
@@ -160,3 +161,38 @@ def test_a_run_closed_after_every_verb_is_the_same_run(
 
 def _timeless(campaign: Campaign) -> list[Any]:
     return [dataclasses.replace(report, seconds=0.0) for report in campaign.state.reports]
+
+
+# ------------------------------------------------------ batches for prompts
+
+
+@pytest.mark.parametrize(
+    ("counts", "count", "expected"),
+    [
+        ({"a": 50, "b": 50}, 8, {"a": 4, "b": 4}),
+        ({"a": 50, "b": 50}, 9, {"a": 5, "b": 4}),
+        ({"a": 50, "b": 2, "c": 50}, 12, {"a": 5, "b": 2, "c": 5}),
+        ({"a": 1, "b": 1, "c": 1}, 2, {"a": 1, "b": 1}),
+        ({None: 20}, 7, {None: 7}),
+    ],
+)
+def test_a_batch_is_spread_evenly_over_prompts(
+    counts: dict[str | None, int], count: int, expected: dict[str | None, int]
+) -> None:
+    prompts = [prompt for prompt, n in counts.items() for _ in range(n)]
+    score = torch.rand(len(prompts), generator=torch.Generator().manual_seed(0))
+    score[: len(prompts) // 2] += 1  # the first prompts are easily met
+    pool = Pool(torch.zeros(len(prompts), 1), score, lambda x, z: torch.zeros(len(x), len(z)))
+    rows = choose_for_prompts(TopAcquisition(), pool, count, prompts)
+    assert Counter(prompts[row] for row in rows) == expected
+    for prompt, n in expected.items():
+        of = [row for row in range(len(prompts)) if prompts[row] == prompt]
+        assert {row for row in rows if prompts[row] == prompt} == set(sorted(of, key=lambda row: -score[row])[:n])
+    assert len({prompts[row] for row in rows[: len(expected)]}) == len(expected), "every prompt has its turn"
+
+
+def test_no_prompt_takes_all_labels(tmp_path: Path, pictures: Pictures, corner: Any) -> None:
+    with Campaign.open(tmp_path, pictures(prompts=Prompts(querying=TOY_PROMPTS), pool=200)) as campaign:
+        run(campaign, corner)
+        asked = Counter(query.design.prompt for query in campaign.state.asked(2))
+    assert asked == dict.fromkeys(TOY_PROMPTS, 3)
