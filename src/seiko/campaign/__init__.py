@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from seiko.campaign.alarms import Alarm
 from seiko.campaign.comparisons import Comparison, Comparisons, best_of
 from seiko.campaign.errors import (
     BudgetSpent,
@@ -22,33 +23,42 @@ from seiko.campaign.errors import (
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
 from seiko.campaign.lifecycle import State
+from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
+from seiko.campaign.stopping import NoImprovement, StopRule, TargetReached, stopped_because
 
 if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
+    from seiko.campaign.climb import Climb
     from seiko.campaign.foresight import Believer
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
+    from seiko.campaign.objectives import Objectives, Property
+    from seiko.campaign.prompts import Prompts
     from seiko.campaign.recipe import Recipe
     from seiko.campaign.rewrite import Rewrite
     from seiko.campaign.round import Progress
     from seiko.campaign.sampler import Look, Sampler
     from seiko.campaign.screens import PropertyRange, Screen, Substructure
     from seiko.campaign.selection import Diverse, Everything, Pool, Selection, TopAcquisition
+    from seiko.campaign.splice import Splice
 
 __all__ = [
+    "Alarm",
     "Believer",
     "BudgetSpent",
     "CalibrationReport",
     "Campaign",
     "CampaignError",
     "CandidateSource",
+    "Climb",
     "Comparison",
     "Comparisons",
     "Diverse",
     "Everything",
     "Fresh",
+    "ImagePair",
     "LabelConflict",
     "LabelLike",
     "Labelled",
@@ -58,12 +68,18 @@ __all__ = [
     "LedgerReadOnly",
     "Library",
     "Look",
+    "NaturalnessReport",
+    "NoImprovement",
     "NoRun",
     "NothingAsked",
+    "Objectives",
     "PendingLabels",
     "Pool",
     "PoolExhausted",
     "Progress",
+    "PromptReport",
+    "Prompts",
+    "Property",
     "PropertyRange",
     "Query",
     "Recipe",
@@ -75,26 +91,34 @@ __all__ = [
     "Sampler",
     "Screen",
     "Selection",
+    "Splice",
     "State",
+    "StopRule",
     "Substructure",
+    "TargetReached",
     "TopAcquisition",
     "UnknownQuery",
     "best_of",
     "run",
+    "stopped_because",
 ]
 
 _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
+    "climb": ("Climb",),
     "foresight": ("Believer",),
     "library": ("Library",),
     "loop": ("run",),
+    "objectives": ("Objectives", "Property"),
+    "prompts": ("Prompts",),
     "recipe": ("Recipe",),
     "rewrite": ("Rewrite",),
     "round": ("Progress",),
     "sampler": ("Look", "Sampler"),
     "screens": ("PropertyRange", "Screen", "Substructure"),
     "selection": ("Diverse", "Everything", "Pool", "Selection", "TopAcquisition"),
+    "splice": ("Splice",),
 }
 _PLACES = {name: place for place, names in _NEED_TORCH.items() for name in names}
 

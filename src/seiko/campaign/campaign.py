@@ -15,18 +15,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 
 from seiko import config
 from seiko.acquisition import Objective
 from seiko.campaign.attaching import attached_rows, kind_of
+from seiko.campaign.checkpoint import refresh
 from seiko.campaign.comparisons import Comparison, check_comparisons
 from seiko.campaign.errors import (
     BudgetSpent,
@@ -36,25 +36,32 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.foresight import outlook
+from seiko.campaign.gathering import readable
 from seiko.campaign.history import History
+from seiko.campaign.identity import identities
 from seiko.campaign.laying import layout
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
+from seiko.campaign.objectives import complete
+from seiko.campaign.pairs import equipped
 from seiko.campaign.plates import Plate
-from seiko.campaign.proposal import identity, propose, readable
+from seiko.campaign.proposal import predict, propose
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
-from seiko.campaign.sampler import Sampler, draw_many
+from seiko.campaign.sampler import Sampler, draw_designs, draw_many
 from seiko.campaign.seeds import Purpose
-from seiko.campaign.state import Query, RoundReport, RunState, fold
+from seiko.campaign.state import Query, RoundReport, RunState
+from seiko.campaign.stopping import stopped_because
 from seiko.campaign.taking import LabelLike, as_labels, check_sense, label_rows, new_labels, to_abandon, to_retract
 from seiko.campaign.units import Units
-from seiko.designs import Design
+from seiko.designs import IMAGE, Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
 from seiko.oracles import Label
-from seiko.rewards import Belief, predictive
+from seiko.rewards import Belief, PreferenceRewardModel
 
 __all__ = ["Campaign", "LabelLike"]
+
+T = TypeVar("T")
 
 
 class Campaign:
@@ -73,7 +80,7 @@ class Campaign:
         """Open a run, or start one if there is none and a recipe is given.
 
         Args:
-            place: Run folder, or its URL.
+            place: Run folder, or URL of a run on a server; see `seiko.campaign.ledger`.
             recipe: What a new run does; for an existing run, what it must have been started with.
             modules: Modules beside seiko's own whose exported classes a recipe may name.
 
@@ -97,7 +104,7 @@ class Campaign:
             campaign._refresh()
             if campaign._state.recipe is None:
                 if written is None:
-                    raise NoRun(f"no run at {place}: it was never given a recipe; start it with `seiko run`")
+                    raise NoRun(f"no run at {ledger.place}: it was never given a recipe; start it with `seiko run`")
                 with suppress(LedgerConflict):  # another process was faster here: its recipe is compared below
                     campaign._append("opened", {"recipe": written, "digest": config.digest(written, modules=allowed)})
                 campaign._refresh()
@@ -106,7 +113,7 @@ class Campaign:
             own = config.to_json(campaign.recipe, modules=allowed)
             if written is not None and (differences := config.difference(own, written)):
                 raise RecipeMismatch(
-                    f"{place} holds a run of another recipe ({'; '.join(differences[:5])}): "
+                    f"{ledger.place} holds a run of another recipe ({'; '.join(differences[:5])}): "
                     "choose another folder, or the options that it was started with"
                 )
         except BaseException:
@@ -144,10 +151,14 @@ class Campaign:
 
     @property
     def done(self) -> bool:
-        """Whether all rounds are finished, or the labels are: larger batches than planned may spend them early."""
-        state, recipe = self.state, self.recipe
-        spent = state.charged >= recipe.budget and not state.asked(state.round)
-        return spent or len(state.reports) >= recipe.rounds
+        """Whether the run is over: rounds, labels or a stop rule of the recipe."""
+        return self.stopped_because is not None
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why the run is over, in words; None while it is not."""
+        recipe = self.recipe
+        return stopped_because(self.state, rounds=recipe.rounds, budget=recipe.budget, stop=recipe.stop)
 
     @property
     def model(self) -> DiffusionModel[Transition]:
@@ -175,7 +186,24 @@ class Campaign:
     def _history(self) -> History:
         return History(self.recipe, self.ledger.artifacts, self._state)
 
+    def bytes_of(self, design: Design) -> bytes:
+        """Return the PNG file of an image that this run asked for or kept with a report.
+
+        Raises:
+            ValueError: If the design is no image.
+            ArtifactMissing: If the run folder does not hold it.
+            ArtifactCorrupted: If the file is not what it was.
+        """
+        if design.kind != IMAGE:
+            raise ValueError(f"only an image has a file, a design of kind {design.kind!r} is all in its content")
+        return self.ledger.artifacts.get(design.content)
+
     # ---------------------------------------------------------- the verbs
+
+    @property
+    def learns_from_comparisons(self) -> bool:
+        """Whether the recipe's reward model uses comparisons; they are kept in any case."""
+        return isinstance(self.recipe.reward_model, PreferenceRewardModel)
 
     def ask(
         self,
@@ -188,6 +216,7 @@ class Campaign:
 
         Asking again changes nothing: it returns the same queries, less those that were answered. Asking for a larger
         batch adds to it. Designs that wait are never asked twice, and `Recipe.pending` says what is believed of them.
+        Images come with their files, which are in the run folder before the event that names them.
 
         Args:
             n: Size of the round's batch, or of the other one; None for an equal part of what the budget has left.
@@ -215,16 +244,19 @@ class Campaign:
             if more > left:
                 raise BudgetSpent(f"{more} more labels are asked for, the budget of {recipe.budget} has {left} left")
             if more == 0:
-                return state.pending(state.round)
+                return self._with_files(state.pending(state.round))
             self.ledger.require_writable()
             batch = max((query.batch for query in asked), default=1) + (1 if another and asked else 0)
             queries = self._choose(state, more, len(asked), batch, progress)
+            for query in queries:
+                if query.design.data is not None:
+                    self.ledger.artifacts.put(query.design.data)
             rows = [_query_row(query) for query in queries]
             try:
                 self._append("asked", {"round": state.round, "batch": batch, "queries": rows})
             except LedgerConflict:
                 continue  # somebody else asked meanwhile: fold, and return what they were given
-            return queries if another else self._state.pending(self._state.round)
+            return queries if another else self._with_files(self._state.pending(self._state.round))
 
     def lay_out(
         self,
@@ -286,7 +318,7 @@ class Campaign:
             LabelConflict: If a label differs from the one that stands for the same measurement.
             ValueError: If a value is not finite.
         """
-        given = {id: as_labels(id, label) for id, label in labels.items()}
+        given = {id: self._complete(id, as_labels(id, label)) for id, label in labels.items()}
 
         def decide(state: RunState) -> dict[str, Any]:
             check_sense(state, units)
@@ -313,10 +345,11 @@ class Campaign:
             LabelConflict: If the run has asked for a design, it has another label already, or the units are of another
                 sense than those of the labels before.
         """
+        given = {d: self._complete(d.content, as_labels(d.content, label)) for d, label in measured.items()}
 
         def decide(state: RunState) -> dict[str, Any]:
             check_sense(state, units)
-            rows = attached_rows(state, self._history.model, self.recipe.same, measured)
+            rows = attached_rows(state, self._history.model, self.recipe.same, given)
             return {"designs": rows} if units is None else {"designs": rows, "units": asdict(units)}
 
         rows = self._decide("attached", decide)["designs"]
@@ -444,16 +477,12 @@ class Campaign:
         Raises:
             NothingAsked: If the round has no batch.
             PendingLabels: If labels are missing and `without_pending` is false.
-            BudgetSpent: If all rounds are finished, or all labels spent.
+            BudgetSpent: If the run is over; says why.
         """
         while True:
-            state, recipe = self.state, self.recipe
-            if self.done:
-                finished = len(state.reports) >= recipe.rounds
-                what = (
-                    f"all {recipe.rounds} rounds are finished" if finished else f"all {recipe.budget} labels are spent"
-                )
-                raise BudgetSpent(f"{what}; start another run to go on")
+            state = self.state
+            if (why := self.stopped_because) is not None:
+                raise BudgetSpent(f"{why}; start another run to go on")
             if not state.asked(state.round):
                 raise NothingAsked(f"round {state.round} has no batch yet: ask first")
             pending = state.pending(state.round)
@@ -473,21 +502,37 @@ class Campaign:
             self._history.finished(report.round, belief, artifact)
             return report
 
-    def sample(self, n: int, *, seed: int = 0, round: int | None = None) -> list[Design]:
+    def sample(
+        self, n: int, *, seed: int = 0, round: int | None = None, prompts: Sequence[str] | None = None
+    ) -> list[Design]:
         """Draw fresh designs from the model after a round.
 
         Args:
             n: How many; duplicates are kept, for it is the model's law that is drawn from.
             seed: Other seeds give other designs.
             round: 0 is the pretrained model; None the last finished round.
+            prompts: What to draw for, each equally often in the mean; None for those that rounds are judged on.
 
         Raises:
             ValueError: If that round is not finished.
+            TypeError: If there are prompts and the model takes none.
         """
-        return self._history.model.export(self.sample_states(n, seed=seed, round=round))
+        return self._sampled(draw_designs, n, seed, round, prompts)
 
-    def sample_states(self, n: int, *, seed: int = 0, round: int | None = None) -> Tensor:
+    def sample_states(
+        self, n: int, *, seed: int = 0, round: int | None = None, prompts: Sequence[str] | None = None
+    ) -> Tensor:
         """Draw like `sample`, and return states."""
+        return self._sampled(draw_many, n, seed, round, prompts)
+
+    def _sampled(
+        self,
+        draw: Callable[[Sampler, int, int], T],
+        n: int,
+        seed: int,
+        round: int | None,
+        prompts: Sequence[str] | None,
+    ) -> T:
         if n < 1:
             raise ValueError(f"n must be a positive number of designs, got {n}")
         finished = len(self.state.reports)
@@ -495,15 +540,17 @@ class Campaign:
         if not 0 <= round <= finished:
             raise ValueError(f"round must be one of 0 (pretrained) to {finished} (the last finished), got {round}")
         try:
-            return draw_many(self._history.sampler(round), self._history.seed(0, Purpose.SAMPLE) + seed, n)
+            return draw(self._history.sampler(round, prompts), self._history.seed(0, Purpose.SAMPLE) + seed, n)
         finally:
             self._load(finished)
 
     # -------------------------------------------------------- the insides
 
+    def _with_files(self, queries: list[Query]) -> list[Query]:
+        return [replace(query, design=self._history.with_file(query.design)) for query in queries]
+
     def _refresh(self) -> None:
-        for event in self.ledger.read(after=self._state.last_seq):
-            fold(self._state, event)
+        refresh(self.ledger, self._state)
 
     def _append(self, kind: str, payload: dict[str, Any]) -> None:
         self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)
@@ -522,30 +569,33 @@ class Campaign:
                 continue
             return payload
 
+    def _complete(self, id: str, labels: list[Label]) -> list[Label]:
+        return [complete(self.recipe.objectives, id, label) for label in labels]
+
     def _load(self, round: int) -> None:
         self._history.load(round)
 
     def _choose(self, state: RunState, count: int, already: int, batch: int, progress: Progress) -> list[Query]:
         recipe, history, finished = self.recipe, self._history, len(state.reports)
         known = [query.design for query in state.queries.values()]
+        if recipe.same is not None:  # which are the same is seen from states, and an image's is in its file
+            known = [history.with_file(design) for design in known]
         model = history.model
         belief, objective = outlook(history)
         proposal = propose(
             recipe,
             model,
-            history.labelled()[0],
-            identity(model, model.ingest(known), recipe.same) if known else [],
+            history.parents(finished),
+            identities(model, known, recipe.same),
             objective,
             count,
             history.seed(state.round, Purpose.ASK) + 7919 * already,
             lambda done, total: progress("ask", done, total, {}),
-            history.sampler(finished),
+            history.sampler(finished, None if recipe.prompts is None else recipe.prompts.querying),
         )
-        predicted: list[tuple[float | None, float | None]] = [(None, None)] * count
+        predicted: Sequence[tuple[float | None, float | None]] = [(None, None)] * count
         if belief is not None:
-            with torch.no_grad():
-                mean, std = predictive(belief, model.decode(proposal.x), None)
-            predicted = list(zip(mean.tolist(), std.tolist(), strict=True))
+            predicted = predict(belief, model, proposal)
         return [
             Query(
                 id=f"{state.round}-{already + i + 1:04d}",
@@ -573,7 +623,7 @@ class Campaign:
         belief = history.fit(round)
         steps = recipe.steps if round < recipe.rounds else recipe.final_steps or recipe.steps
         moved = advance_model(
-            recipe,
+            equipped(history, round),
             history.model,
             belief,
             history.aim(round, belief),
@@ -582,6 +632,9 @@ class Campaign:
             previous=history.tilt(round - 1),
             seeds=(history.seed(round, Purpose.UPDATE), history.seed(round, Purpose.EVALUATE)),
             progress=progress,
+            training=None if recipe.prompts is None else history.conditioner(recipe.prompts.trained),
+            judging=history.conditioner(),
+            keep=self.ledger.artifacts.put,
         )
         report = RoundReport(
             round=round,
@@ -594,7 +647,8 @@ class Campaign:
 
 
 def _query_row(query: Query) -> dict[str, Any]:
-    return {
+    prompt = {} if query.design.prompt is None else {"prompt": query.design.prompt}
+    return prompt | {
         "id": query.id,
         "content": query.design.content,
         "kind": query.design.kind,

@@ -56,17 +56,16 @@ class Believer:
 
     def __call__(self, history: History, belief: Belief, waiting: list[Design], round: int) -> Belief:
         """Return a belief that has seen the labels and, at the designs that wait, itself."""
-        labelled, noise = history.labelled()
-        x = history.model.decode(labelled.x)
-        z = history.model.decode(history.model.ingest(waiting))
+        x, y, noise = history.measured()
+        z = history.observed(waiting)
         with torch.no_grad():
             mean, std = predictive(belief, z, None)
             spread = (std**2 - belief.posterior(z).std ** 2).clamp_min(1e-6 * std**2).sqrt()
-        noise = torch.full_like(labelled.y, float("nan")) if noise is None else noise
+        noise = torch.full_like(y, float("nan")) if noise is None else noise
         return history.recipe.reward_model.fit(
             torch.cat([x, z]),
-            torch.cat([labelled.y, mean.to(labelled.y)]),
-            torch.cat([noise.to(labelled.y), self.noise * spread.to(labelled.y)]),
+            torch.cat([y, mean.to(y)]),
+            torch.cat([noise.to(y), self.noise * spread.to(y)]),
             history.seed(round, Purpose.FIT),
         )
 
@@ -74,17 +73,19 @@ class Believer:
 def outlook(history: History) -> tuple[Belief | None, Objective | None]:
     """Return what the labels of designs to be chosen now are predicted by, and what they are chosen by.
 
+    With comparisons or several objectives the designs that wait are not imagined, only never asked twice.
+
     Args:
         history: Of the run; nothing of it is changed.
     """
     recipe, state, finished = history.recipe, history.state, len(history.state.reports)
-    belief, objective = history.belief(finished), history.objective(finished)
+    belief = history.belief(finished)
     if recipe.selection.iid:
-        return belief, objective
+        return belief, history.objective(finished)
     if state.learnt_at > state.fitted_to:
         belief = history.fit(state.round)
-        objective = history.aim(finished, belief)
+    objective = history.push(finished, belief)
     waiting = [query.design for query in state.pending()]
-    if belief is None or recipe.pending is None or not waiting:
+    if belief is None or recipe.pending is None or not waiting or not history.scores_only:
         return belief, objective
     return belief, history.aim(finished, recipe.pending(history, belief, waiting, state.round))

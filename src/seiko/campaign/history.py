@@ -10,22 +10,29 @@ Fits and draws are seeded by round, so that all of this is the same in every pro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from seiko.acquisition import Feasible, Objective
-from seiko.campaign.artifacts import ArtifactStore
+from seiko.campaign.artifacts import Artifacts
 from seiko.campaign.candidates import Labelled
+from seiko.campaign.comparisons import answers
+from seiko.campaign.observing import observe_designs, with_file
+from seiko.campaign.prompts import Conditioner, conditioner_of
+from seiko.campaign.properties import fit_properties, properties_of, pushing, this_round
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import standardised
 from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
 from seiko.campaign.seeds import Purpose, seed_of
-from seiko.campaign.state import RunState
+from seiko.campaign.state import Query, RunState
+from seiko.designs import Design
 from seiko.diffusion import Transition
-from seiko.models import DiffusionModel, ModelPolicy
-from seiko.rewards import Belief
+from seiko.models import DiffusionModel, ModelPolicy, Observing
+from seiko.rewards import Belief, Choices, PreferenceRewardModel
+from seiko.rewards.several import Several
 from seiko.updates import Problem, Steering, Tilt, fold, tilt
 
 __all__ = ["History"]
@@ -40,12 +47,13 @@ class History:
         state: The run's present; whoever owns it takes it further.
     """
 
-    def __init__(self, recipe: Recipe, artifacts: ArtifactStore, state: RunState) -> None:
+    def __init__(self, recipe: Recipe, artifacts: Artifacts, state: RunState) -> None:
         self.recipe, self.state = recipe, state
         self._artifacts = artifacts
         self._beliefs: dict[int, Belief | None] = {0: None}
         self._objectives: dict[int, Objective | None] = {0: None}
         self._problems: dict[int, Problem[Transition] | None] = {0: None}
+        self._conditioners: dict[tuple[str, ...], Conditioner] = {}
         self._live: tuple[int, str | None] = (0, None)  # (rounds, artifact) of the weights in the model
 
     @cached_property
@@ -55,21 +63,78 @@ class History:
 
     # ------------------------------------------------------ the round that is open
 
-    def labelled(self, up_to: int | None = None) -> tuple[Labelled, Tensor | None]:
-        """Return labelled states and values, and the labels' noise (NaN where unknown) if any is known."""
-        pairs = self.state.values(up_to)
-        x = self.model.ingest([query.design for query, _ in pairs])
-        y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
-        noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
-        return Labelled(x, y), torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
+    def labelled(self) -> Labelled:
+        """Return labelled states and values, for candidates to start from.
+
+        None of a model that observes its designs: its states are not made from files, and no source starts from them.
+        """
+        if isinstance(self.model, Observing):
+            return Labelled(torch.empty(0, *self.model.event_shape), torch.empty(0))
+        pairs = self.state.values()
+        x = self.model.ingest([self.with_file(query.design) for query, _ in pairs])
+        return Labelled(x, torch.tensor([label.value for _, label in pairs], dtype=torch.float32))
+
+    def with_file(self, design: Design) -> Design:
+        """Return a design with its file, if it is an image."""
+        return with_file(design, self._artifacts.get)
 
     def fit(self, round: int, up_to: int | None = None) -> Belief | None:
-        """Fit the reward model as in a round, on the labels told by event `up_to`; None without a value."""
-        labelled, noise = self.labelled(up_to)
-        if len(labelled.y) == 0:
-            return None
-        x = self.model.decode(labelled.x)
-        return self.recipe.reward_model.fit(x, labelled.y, noise, self.seed(round, Purpose.FIT))
+        """Fit the reward model as in a round, on what was told by event `up_to`; None without a label to learn from."""
+        model, objectives = self.recipe.reward_model, self.recipe.objectives
+        if objectives is not None and (pairs := self.state.values(up_to)):
+            x, values = self.observed([query.design for query, _ in pairs]), properties_of(objectives, pairs)
+            return fit_properties(objectives, model, x, values, self.seed(round, Purpose.FIT))
+        if isinstance(model, PreferenceRewardModel) and (compared := self._compared(up_to)):
+            return self._fit_with(model, compared, round, up_to)
+        x, y, noise = self.measured(up_to)
+        return model.fit(x, y, noise, self.seed(round, Purpose.FIT)) if len(y) else None
+
+    @property
+    def scores_only(self) -> bool:
+        """Whether the belief is one reward model's, fitted to numbers alone."""
+        preferring = isinstance(self.recipe.reward_model, PreferenceRewardModel) and len(self.state.comparisons) > 0
+        return self.recipe.objectives is None and not preferring
+
+    def parents(self, round: int) -> Labelled:
+        """Return what candidates start from after a finished round: labels, or beliefs where nobody gave a number."""
+        labelled = self.labelled()
+        compared, belief = self._compared(None), self.belief(round)
+        if len(labelled.y) or not compared or belief is None or isinstance(self.model, Observing):
+            return labelled
+        x = self.model.ingest([query.design for query in compared])
+        with torch.no_grad():
+            return Labelled(x, belief.posterior(self.model.decode(x)).mean.to(torch.float32))
+
+    def _compared(self, up_to: int | None) -> list[Query]:
+        """Return the queries that are in a comparison, in the order asked."""
+        named = {id for told in self.state.comparisons.up_to(up_to) for id in (told.winner, told.loser)}
+        return [query for query in self.state.queries.values() if query.id in named]
+
+    def _fit_with(self, model: PreferenceRewardModel, compared: list[Query], round: int, up_to: int | None) -> Belief:
+        _, y, noise = self.measured(up_to)
+        queries = [query for query, _ in self.state.values(up_to)]
+        scored = {query.id for query in queries}
+        queries += [query for query in compared if query.id not in scored]
+        row = {query.id: i for i, query in enumerate(queries)}
+        missing = torch.full((len(queries) - len(y),), float("nan"))
+        y, noise = torch.cat([y, missing]), None if noise is None else torch.cat([noise, missing])
+        choices = Choices.of(answers(self.state.comparisons.up_to(up_to), row))
+        x = self.observed([query.design for query in queries])
+        return model.fit_with(x, y, noise, choices, self.seed(round, Purpose.FIT))
+
+    def measured(self, up_to: int | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return what is seen of the labelled designs, their values, and the noise (NaN: unknown) if any is known."""
+        pairs = self.state.values(up_to)
+        y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
+        noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
+        known = torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
+        return self.observed([query.design for query, _ in pairs]), y, known
+
+    def observed(self, designs: Sequence[Design]) -> Tensor:
+        """Return what the reward model sees of designs."""
+        if not designs:
+            return torch.zeros(0)
+        return observe_designs(self.model, designs, self._artifacts.get)
 
     def aim(self, round: int, belief: Belief | None, up_to: int | None = None) -> Objective | None:
         """Return the objective of a round with this belief, oracle's units; None without a belief."""
@@ -78,17 +143,29 @@ class History:
         recipe, acquisition = self.recipe, self.recipe.acquisition
         if round == recipe.rounds:
             acquisition = recipe.final_acquisition or acquisition
+        if recipe.objectives is not None and isinstance(belief, Several):
+            values = properties_of(recipe.objectives, self.state.values(up_to))
+            belief = this_round(recipe.objectives, belief, values, self.seed(round, Purpose.ACQUIRE))
         objective = acquisition(belief, torch.Generator().manual_seed(self.seed(round, Purpose.ACQUIRE)))
         if recipe.feasibility is None:
             return objective
         judged = self.state.judged(up_to)
-        x = self.model.decode(self.model.ingest([query.design for query, _ in judged]))
+        if not any(label.value is not None for _, label in judged):  # comparisons alone give no lowest label
+            return objective
+        x = self.observed([query.design for query, _ in judged])
         feasible = torch.tensor([label.status == "value" for _, label in judged])
         return Feasible(
             objective=objective,
             feasibility=recipe.feasibility.fit(x, feasible, self.seed(round, Purpose.FIT)),
             reference=min(label.value for _, label in judged if label.value is not None),
         )
+
+    def push(self, round: int, belief: Belief | None) -> Objective | None:
+        """Return what a batch is chosen by with this belief, after a finished round: as the update, or by the front."""
+        objectives = self.recipe.objectives
+        if objectives is None or objectives.combine != "pareto" or not isinstance(belief, Several):
+            return self.objective(round) if belief is self.belief(round) else self.aim(round, belief)
+        return pushing(objectives, belief, properties_of(objectives, self.state.values()))
 
     def seed(self, round: int, purpose: Purpose) -> int:
         """Return a seed of this run."""
@@ -113,13 +190,29 @@ class History:
         problem = self._problem(round)
         return None if problem is None else tilt(problem)
 
-    def sampler(self, round: int) -> Sampler:
-        """Return what draws the designs of a finished round; 0 is the pretrained model. It loads the weights."""
+    def sampler(self, round: int, prompts: Sequence[str] | None = None) -> Sampler:
+        """Return what draws the designs of a finished round; it loads the weights.
+
+        Args:
+            round: 0 is the pretrained model.
+            prompts: What to draw for; None for what rounds are judged on.
+        """
         self.load(round)
+        given = self.conditioner(prompts)
         problem = self._problem(round)
         if problem is None or not isinstance(self.recipe.update, Steering):
-            return ModelSampler(self.model)
-        return SteeredSampler(self.model, self.recipe.update, problem)
+            return ModelSampler(self.model, given)
+        return SteeredSampler(self.model, self.recipe.update, problem, given)
+
+    def conditioner(self, prompts: Sequence[str] | None = None) -> Conditioner | None:
+        """Return prompts, encoded; those that rounds are judged on by default, None where the recipe has none."""
+        if prompts is None:
+            if self.recipe.prompts is None:
+                return None
+            prompts = self.recipe.prompts.judged
+        if (texts := tuple(prompts)) not in self._conditioners:
+            self._conditioners[texts] = conditioner_of(self.model, texts)
+        return self._conditioners[texts]
 
     def load(self, round: int) -> None:
         """Put the weights after a finished round into the model's current version."""

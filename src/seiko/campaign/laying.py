@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seiko.campaign.attaching import own_designs, read_design
+from seiko.campaign.identity import identities
 from seiko.campaign.lifecycle import Act, Record, State
 from seiko.campaign.plates import Measurement, lay_out
-from seiko.campaign.proposal import identity
 from seiko.campaign.state import Query, RunState
 from seiko.designs import Design
 from seiko.diffusion import Transition
@@ -51,7 +51,7 @@ def layout(
     for name, design in controls.items():
         query = _control(state, known, model, same, name, design)
         if isinstance(query, Query) and query.id not in state.queries and query.source == "control":
-            known[identity(model, model.ingest([query.design]), same)[0]] = query
+            known[identities(model, [query.design], same)[0]] = query
             new.append({"id": query.id, "content": query.design.content, "kind": query.design.kind})
         id = query if isinstance(query, str) else query.id
         first = _next_replicate(state, id) + sum(1 for other, _ in places if other == id)
@@ -98,7 +98,7 @@ def _control(
         raise ValueError(
             f"the control {name} = {design.content!r} is no design of this run's model: {error}"
         ) from error
-    found = known.get(identity(model, model.ingest([spelt]), same)[0])
+    found = known.get(identities(model, [spelt], same)[0])
     if found is not None:
         return found
     if (id := f"0-{name}") in state.queries:

@@ -7,12 +7,16 @@ from typing import Any
 
 from seiko.acquisition import Acquisition
 from seiko.campaign.candidates import CandidateSource, Fresh
+from seiko.campaign.climb import Climb
 from seiko.campaign.foresight import Believer
+from seiko.campaign.objectives import Objectives
+from seiko.campaign.prompts import Prompts
 from seiko.campaign.screens import Screen
 from seiko.campaign.selection import Selection, TopAcquisition
+from seiko.campaign.stopping import StopRule
 from seiko.models import ModelSource
 from seiko.oracles import Oracle
-from seiko.rewards import Feasibility, RewardModel, Symmetry
+from seiko.rewards import Feasibility, Feature, RewardModel, Symmetry
 from seiko.updates import FixedStrength, KLBudget, Steering, Strength, Update
 
 __all__ = ["Recipe"]
@@ -25,11 +29,15 @@ class Recipe:
     Args:
         name: What the run is about.
         model: The pretrained diffusion model.
+        prompts: What is drawn for, in queries, in the update and in the look at each round; None for a model that
+            takes no prompts.
         oracle: Who answers in a closed loop; None if people or a laboratory do.
         reward_model: What turns labels into a belief.
         acquisition: What turns the belief into the objective A, for the batch and for the update.
         final_acquisition: What the last update maximises, after which no label follows that optimism could pay for;
             None for the same as before.
+        objectives: How several measured numbers become one, each with a reward model of its own; None where a label is
+            one number.
         feasibility: What learns from infeasible labels which designs can be labelled, and weights A by that
             probability (`seiko.acquisition.Feasible`); None if it is not to be learnt.
         update: The inner optimiser; or a steering, which leaves the weights as they are and draws each round from
@@ -41,8 +49,11 @@ class Recipe:
         samples: Trajectories a step; of a steering, draws by which its strength is found (SMC only estimates its KL,
             with a noise of some 10 % at 1,000 draws).
         look: Fresh samples from which a round's KL, diversity and belief are estimated.
+        naturalness: Features of images whose distance from the pretrained model's is reported with every round; None
+            for coarse layout and texture (`seiko.metrics.images.PixelStatistics`). Without effect on other designs.
         candidates: Where the pool of a batch comes from.
         pool: Candidates drawn for a batch, all sources together.
+        climb: How the pool is bred by its acquisition before a batch is chosen; None for not at all.
         selection: How the batch is chosen from the pool.
         screens: What is never sent, by rules that are known beforehand.
         pending: What is believed of designs that wait for their labels while others are chosen; None for nothing. They
@@ -51,6 +62,7 @@ class Recipe:
             double-stranded DNA): only one of them is ever sent.
         budget: Labels that may be bought in all.
         rounds: Batches that they are bought in.
+        stop: Reasons to stop before that, judged after each round (`TargetReached`, `NoImprovement`).
         seed: Seeds everything.
 
     Raises:
@@ -59,10 +71,12 @@ class Recipe:
 
     name: str
     model: ModelSource
+    prompts: Prompts | None = None
     oracle: Oracle | None = None
     reward_model: RewardModel
     acquisition: Acquisition
     final_acquisition: Acquisition | None = None
+    objectives: Objectives | None = None
     feasibility: Feasibility | None = None
     update: Update[Any] | Steering | None
     strength: Strength = KLBudget()
@@ -70,14 +84,17 @@ class Recipe:
     final_steps: int | None = None
     samples: int = 256
     look: int = 1000
+    naturalness: Feature | None = None
     candidates: tuple[CandidateSource, ...] = (Fresh(),)
     pool: int = 2000
+    climb: Climb | None = None
     selection: Selection = TopAcquisition()
     screens: tuple[Screen, ...] = ()
     pending: Believer | None = Believer()
     same: Symmetry | None = None
     budget: int
     rounds: int
+    stop: tuple[StopRule, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -106,3 +123,5 @@ class Recipe:
             raise ValueError("candidates must name at least one source, for example (Fresh(),)")
         if not isinstance(self.candidates[0], Fresh):
             raise ValueError("the first source of candidates must be Fresh: nothing else exists before the first label")
+        if self.climb is not None and not any(source.edits for source in self.candidates):
+            raise ValueError("climb needs a source of candidates that edits designs: Remask, Rewrite or Splice")

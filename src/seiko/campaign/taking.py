@@ -131,7 +131,7 @@ def label_rows(labels: Sequence[Label]) -> dict[str, Any] | list[dict[str, Any]]
         {
             name: value
             for name, value in asdict(label).items()
-            if (name, value) not in (("retry", False), ("replicate", 1))
+            if (name, value) not in (("retry", False), ("replicate", 1), ("values", ()))
         }
         for label in labels
     ]

@@ -30,8 +30,8 @@ def tell(
             metavar="FILE",
             show_default=False,
             help="A table with id (or well) and value and, if you like, noise, status (value, infeasible, failed), "
-            "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; - is standard "
-            "input.",
+            "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; or winner, "
+            "loser and, if you like, rater, choice, tie; - is standard input.",
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print what would be taken, take nothing.")] = False,
@@ -57,14 +57,18 @@ def tell(
         typer.Option("--plate", metavar="NAME", help="Plate that the wells are of.", show_default="the only one"),
     ] = None,
 ) -> None:
-    """Take the labels of a file: all of them, or none if one line is wrong."""
+    """Take the labels or comparisons of a file: all of them, or none if one line is wrong."""
+    from seiko.campaign.comparison_file import is_comparison_file
     from seiko.campaign.label_file import Reading
     from seiko.campaign.units import Units
+    from seiko.cli.compare import tell_comparisons
 
     data, name = (sys.stdin.buffer.read(), "standard input") if file == "-" else (Path(file).read_bytes(), file)
     units = Units(scale=scale, log10=log10, minimise=minimise)
     reading = Reading(columns=_columns(column or []), units=units, plate=plate)
-    if attach:
+    if is_comparison_file(data):
+        tell_comparisons(run, data, name, dry_run=dry_run)
+    elif attach:
         _attach(run, data, name, reading, dry_run)
     else:
         _tell(run, data, name, reading, dry_run)

@@ -9,7 +9,7 @@ around others  Desired with a desirability, WeightedMean, WeightedGeometricMean
 from __future__ import annotations
 
 from seiko.oracles.base import Label, Oracle, StreamingOracle
-from seiko.oracles.composite import Desired, WeightedGeometricMean, WeightedMean
+from seiko.oracles.composite import Desired, Measured, WeightedGeometricMean, WeightedMean
 from seiko.oracles.desirability import (
     Above,
     Below,
@@ -54,6 +54,7 @@ __all__ = [
     "EhrlichFunction",
     "Gaussian",
     "Label",
+    "Measured",
     "MoleculeProperty",
     "OnExecutor",
     "Oracle",

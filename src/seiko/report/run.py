@@ -46,7 +46,7 @@ def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence
     return ReportData(
         title=title or recipe.name,
         recipe_name=recipe.name,
-        run_name=campaign.ledger.root.absolute().name,
+        run_name=campaign.ledger.name,
         seiko_version=seiko.__version__,
         created_at=_in_words(state.opened_at),
         budget=recipe.budget,
@@ -63,7 +63,9 @@ def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence
         diversity_unit="positions" if molecules is None else "Tanimoto distance",
         diversity_max=(None if length is None else float(length)) if molecules is None else 1.0,
         alarms=alarms(state, nats, space) + (() if molecules is None else drift_alarms(molecules)),
-        recommendations=recommendations(state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space),
+        recommendations=recommendations(
+            state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space, stop=recipe.stop
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """What an outside oracle is sent, what it may answer, and what becomes of designs that it does not answer.
 
     out   id, design, kind          one row or object a design; the id is the design's key; images come as base64 PNG
-    in    id, value or status, and if it likes noise and reason; in any order
+    in    id, value or status, and if it likes noise and reason; in any order; as JSON also values, several by name
 
 An answer with a known id and a finite value (or status infeasible or failed) is a label at once. Whatever else comes is
 never guessed at: an unknown id is passed over, a second, different answer too; NaN or text in place of a number leaves
@@ -58,6 +58,11 @@ def read_answer(answer: Mapping[str, Any]) -> Label:
         return Label.failed(words or "")
     if status != "value":
         raise ValueError(f"it answered the status {status!r:.40} with the value {value}")
+    if value is None and isinstance(several := answer.get("values"), Mapping) and several:
+        numbers = [(str(name), _number(several, name)) for name in several]
+        if missing := [name for name, number in numbers if number is None]:
+            raise ValueError(f"it answered no value of {missing[0]!r:.40}")
+        return Label(noise=noise, reason=words, values=tuple((name, n) for name, n in numbers if n is not None))
     if value is None:
         raise ValueError("it answered no value")
     return Label(value=value, noise=noise, reason=words)
