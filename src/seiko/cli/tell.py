@@ -31,7 +31,7 @@ def tell(
             show_default=False,
             help="A table with id (or well) and value and, if you like, noise, status (value, infeasible, failed), "
             "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; or winner, "
-            "loser and, if you like, rater, choice, tie; - is standard input.",
+            "loser and, if you like, rater, choice, tie; a folder of images; - is standard input.",
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print what would be taken, take nothing.")] = False,
@@ -63,7 +63,7 @@ def tell(
     from seiko.campaign.units import Units
     from seiko.cli.compare import tell_comparisons
 
-    data, name = (sys.stdin.buffer.read(), "standard input") if file == "-" else (Path(file).read_bytes(), file)
+    data, name = _read(run, file)
     units = Units(scale=scale, log10=log10, minimise=minimise)
     reading = Reading(columns=_columns(column or []), units=units, plate=plate)
     if is_comparison_file(data):
@@ -72,6 +72,18 @@ def tell(
         _attach(run, data, name, reading, dry_run)
     else:
         _tell(run, data, name, reading, dry_run)
+
+
+def _read(run: str, file: str) -> tuple[bytes, str]:
+    """Return what was given, and its name for messages; of a folder of images its table."""
+    if file == "-":
+        return sys.stdin.buffer.read(), "standard input"
+    if Path(file).is_dir():
+        from seiko.cli.images import read_manifest
+
+        data, path = read_manifest(Path(file), read_state(run))
+        return data, str(path)
+    return Path(file).read_bytes(), file
 
 
 def _tell(run: str, data: bytes, name: str, reading: Reading, dry_run: bool) -> None:
