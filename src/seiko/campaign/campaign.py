@@ -252,10 +252,8 @@ class Campaign:
                 if query.design.data is not None:
                     self.ledger.artifacts.put(query.design.data)
             rows = [_query_row(query) for query in queries]
-            try:
-                self._append("asked", {"round": state.round, "batch": batch, "queries": rows})
-            except LedgerConflict:
-                continue  # somebody else asked meanwhile: fold, and return what they were given
+            if not self._append_slowly("asked", {"round": state.round, "batch": batch, "queries": rows}, more):
+                continue  # somebody else asked meanwhile: return what they were given
             return queries if another else self._with_files(self._state.pending(self._state.round))
 
     def lay_out(
@@ -495,9 +493,7 @@ class Campaign:
             report, weights, belief = self._move(state, progress)
             artifact = self.ledger.artifacts.put_tensors(weights) if weights is not None else None
             seq = state.last_seq
-            try:
-                self._append("advanced", {"report": asdict(report), "weights": artifact, "fitted_to": seq})
-            except LedgerConflict:
+            if not self._append_slowly("advanced", {"report": asdict(report), "weights": artifact, "fitted_to": seq}):
                 continue  # the model was moved for a round that another process may have finished: it is loaded again
             self._history.finished(report.round, belief, artifact)
             return report
@@ -555,6 +551,27 @@ class Campaign:
     def _append(self, kind: str, payload: dict[str, Any]) -> None:
         self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)
         self._refresh()
+
+    def _append_slowly(self, kind: str, payload: dict[str, Any], charge: int = 0) -> bool:
+        """Append what took long to decide, although labels were told meanwhile: else many who tell keep one from it.
+
+        What was chosen or fitted was so before those labels, and says so by its number. Returns whether it was taken:
+        not if queries or rounds came meanwhile, or the budget has not the labels left that it charges.
+        """
+
+        def grounds(state: RunState) -> tuple[int, int]:
+            return len(state.queries), len(state.reports)
+
+        before = grounds(self._state)
+        while True:
+            try:
+                self._append(kind, payload)
+            except LedgerConflict:
+                state = self.state
+                if grounds(state) != before or charge > self.recipe.budget - state.charged:
+                    return False
+            else:
+                return True
 
     def _decide(self, kind: str, decide: Callable[[RunState], dict[str, Any]]) -> dict[str, Any]:
         """Append what is decided from the present; if somebody appended meanwhile, it is decided anew."""
