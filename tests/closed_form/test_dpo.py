@@ -76,7 +76,7 @@ def test_a_gaussian_step_is_the_difference_of_two_kls_as_published() -> None:
         alpha, sigma = toy.process.schedule.alpha(t), toy.process.schedule.sigma(t)
         true = (x_t - alpha * x_0) / sigma
         errors = [((x_t - alpha * law.x_0) / sigma - true).square().sum(1) for law in (current, pretrained)]
-        weight = ratio / (errors[1] - errors[0])
+        weight = (ratio / (errors[1] - errors[0])).detach()
         assert torch.allclose(weight, weight[:1].expand(3), rtol=1e-3)
         assert float(weight[0]) > 0
 
@@ -110,11 +110,10 @@ def test_without_pairs_it_refuses() -> None:
         PreferenceDPO().with_pairs(toy.process, torch.zeros(2, 1), torch.zeros(3, 1))
     with pytest.raises(ValueError, match="share must lie"):
         PreferenceDPO(share=0.0)
+
+
+def test_one_path_is_no_pair(gaussian_case: Callable[..., Any]) -> None:
+    case = gaussian_case()
+    policy = ModelPolicy(case.toy)
     with pytest.raises(ValueError, match="two paths"):
-        DPO().step(
-            DPO().init(ModelPolicy(toy)),
-            ModelPolicy(toy),
-            None,
-            None,
-            Noise.seeded(0, 1),  # type: ignore[arg-type]
-        )
+        DPO().step(DPO().init(policy), policy, case.problem(), None, Noise.seeded(0, 1))

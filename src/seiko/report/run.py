@@ -17,6 +17,7 @@ from seiko.campaign import CalibrationReport, Campaign, Query, RoundReport, RunS
 from seiko.models import Alphabet, MaskedLM
 from seiko.report.advice import alarms, recommendations
 from seiko.report.data import CalibrationRow, DesignRow, LogoData, MoleculeData, ReportData, RoundRow
+from seiko.report.front import front_data
 from seiko.report.molecule_changes import drift_alarms
 from seiko.updates import KLBudget
 
@@ -66,6 +67,7 @@ def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence
         recommendations=recommendations(
             state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space, stop=recipe.stop
         ),
+        front=None if recipe.objectives is None else front_data(state, recipe.objectives),
     )
 
 

@@ -166,12 +166,12 @@ class PreferenceUpdate:
     ) -> Tensor:
         """Return one step's part of G at designs, reward units."""
         x_t, x_s = noised(self.process, x_0, k, noise)
-        gain = problem.temperature * policy.transition(x_t, k, conditioning).log_likelihood(x_s, x_0)
         with torch.no_grad():
-            for anchor in problem.anchors:
-                law = anchor.policy.transition(x_t, k, conditioning)
-                gain = gain - anchor.coefficient * law.log_likelihood(x_s, x_0)
-        return gain
+            anchored = sum(
+                anchor.coefficient * anchor.policy.transition(x_t, k, conditioning).log_likelihood(x_s, x_0)
+                for anchor in problem.anchors
+            )
+        return problem.temperature * policy.transition(x_t, k, conditioning).log_likelihood(x_s, x_0) - anchored
 
 
 @dataclass(frozen=True, kw_only=True)
