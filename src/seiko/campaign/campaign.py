@@ -26,6 +26,7 @@ from torch import Tensor
 from seiko import config
 from seiko.acquisition import Objective
 from seiko.campaign.attaching import attached_rows, kind_of
+from seiko.campaign.checkpoint import refresh
 from seiko.campaign.comparisons import Comparison, check_comparisons
 from seiko.campaign.errors import (
     BudgetSpent,
@@ -48,7 +49,7 @@ from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
 from seiko.campaign.sampler import Sampler, draw_designs, draw_many
 from seiko.campaign.seeds import Purpose
-from seiko.campaign.state import Query, RoundReport, RunState, fold
+from seiko.campaign.state import Query, RoundReport, RunState
 from seiko.campaign.stopping import stopped_because
 from seiko.campaign.taking import LabelLike, as_labels, check_sense, label_rows, new_labels, to_abandon, to_retract
 from seiko.campaign.units import Units
@@ -79,7 +80,7 @@ class Campaign:
         """Open a run, or start one if there is none and a recipe is given.
 
         Args:
-            place: Run folder, or its URL.
+            place: Run folder, or URL of a run on a server; see `seiko.campaign.ledger`.
             recipe: What a new run does; for an existing run, what it must have been started with.
             modules: Modules beside seiko's own whose exported classes a recipe may name.
 
@@ -103,7 +104,7 @@ class Campaign:
             campaign._refresh()
             if campaign._state.recipe is None:
                 if written is None:
-                    raise NoRun(f"no run at {place}: it was never given a recipe; start it with `seiko run`")
+                    raise NoRun(f"no run at {ledger.place}: it was never given a recipe; start it with `seiko run`")
                 with suppress(LedgerConflict):  # another process was faster here: its recipe is compared below
                     campaign._append("opened", {"recipe": written, "digest": config.digest(written, modules=allowed)})
                 campaign._refresh()
@@ -112,7 +113,7 @@ class Campaign:
             own = config.to_json(campaign.recipe, modules=allowed)
             if written is not None and (differences := config.difference(own, written)):
                 raise RecipeMismatch(
-                    f"{place} holds a run of another recipe ({'; '.join(differences[:5])}): "
+                    f"{ledger.place} holds a run of another recipe ({'; '.join(differences[:5])}): "
                     "choose another folder, or the options that it was started with"
                 )
         except BaseException:
@@ -549,8 +550,7 @@ class Campaign:
         return [replace(query, design=self._history.with_file(query.design)) for query in queries]
 
     def _refresh(self) -> None:
-        for event in self.ledger.read(after=self._state.last_seq):
-            fold(self._state, event)
+        refresh(self.ledger, self._state)
 
     def _append(self, kind: str, payload: dict[str, Any]) -> None:
         self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)

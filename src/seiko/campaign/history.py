@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from seiko.acquisition import Feasible, Objective
-from seiko.campaign.artifacts import ArtifactStore
+from seiko.campaign.artifacts import Artifacts
 from seiko.campaign.candidates import Labelled
 from seiko.campaign.comparisons import answers
 from seiko.campaign.observing import observe_designs, with_file
@@ -47,7 +47,7 @@ class History:
         state: The run's present; whoever owns it takes it further.
     """
 
-    def __init__(self, recipe: Recipe, artifacts: ArtifactStore, state: RunState) -> None:
+    def __init__(self, recipe: Recipe, artifacts: Artifacts, state: RunState) -> None:
         self.recipe, self.state = recipe, state
         self._artifacts = artifacts
         self._beliefs: dict[int, Belief | None] = {0: None}

@@ -93,7 +93,7 @@ def ask(
     except InputError as error:
         raise InputError(f"{error} (the batch is kept; asking again prints it)") from error
     if why is not None:
-        say(f"{run}: {why}")
+        say(why)
     else:
         say(f"round {round}: {len(queries)} designs wait for a label" + (f", written to {out}" if out else ""))
 

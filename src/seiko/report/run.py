@@ -47,7 +47,7 @@ def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence
     return ReportData(
         title=title or recipe.name,
         recipe_name=recipe.name,
-        run_name=campaign.ledger.root.absolute().name,
+        run_name=campaign.ledger.name,
         seiko_version=seiko.__version__,
         created_at=_in_words(state.opened_at),
         budget=recipe.budget,
