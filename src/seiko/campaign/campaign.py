@@ -248,9 +248,7 @@ class Campaign:
             self.ledger.require_writable()
             batch = max((query.batch for query in asked), default=1) + (1 if another and asked else 0)
             queries = self._choose(state, more, len(asked), batch, progress)
-            for query in queries:
-                if query.design.data is not None:
-                    self.ledger.artifacts.put(query.design.data)
+            self._keep(query.design for query in queries)
             rows = [_query_row(query) for query in queries]
             if not self._append_slowly("asked", {"round": state.round, "batch": batch, "queries": rows}, more):
                 continue  # somebody else asked meanwhile: return what they were given
@@ -348,6 +346,7 @@ class Campaign:
         def decide(state: RunState) -> dict[str, Any]:
             check_sense(state, units)
             rows = attached_rows(state, self._history.model, self.recipe.same, given)
+            self._keep(measured)
             return {"designs": rows} if units is None else {"designs": rows, "units": asdict(units)}
 
         rows = self._decide("attached", decide)["designs"]
@@ -357,7 +356,7 @@ class Campaign:
         """Return the labels that `attach` would take, and take none; raises as it does."""
         rows = attached_rows(self.state, self._history.model, self.recipe.same, measured)
         return [
-            (Design(row["content"], row["kind"]), Label(**label))
+            (Design(row["content"], row["kind"], row.get("prompt")), Label(**label))
             for row in rows
             for label in (row["labels"] if isinstance(row["labels"], list) else [row["labels"]])
         ]
@@ -544,6 +543,12 @@ class Campaign:
 
     def _with_files(self, queries: list[Query]) -> list[Query]:
         return [replace(query, design=self._history.with_file(query.design)) for query in queries]
+
+    def _keep(self, designs: Iterable[Design]) -> None:
+        """Put the files of images into the run folder, before the event that names them."""
+        for design in designs:
+            if design.data is not None:
+                self.ledger.artifacts.put(design.data)
 
     def _refresh(self) -> None:
         refresh(self.ledger, self._state)

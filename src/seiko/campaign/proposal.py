@@ -117,7 +117,7 @@ def propose(
         rows = score.choose(gathering.values(score.gains), values, count)
     else:
         pool = Pool(x, values, model.distance)
-    rows = choose_for_prompts(recipe.selection, pool, count, [design.prompt for design in gathering.designs])
+        rows = choose_for_prompts(recipe.selection, pool, count, [design.prompt for design in gathering.designs])
     return Proposal(x[rows], [gathering.designs[i] for i in rows], [gathering.sources[i] for i in rows])
 
 
