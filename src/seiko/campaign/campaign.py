@@ -37,6 +37,7 @@ from seiko.campaign.errors import (
 from seiko.campaign.history import History
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
 from seiko.campaign.proposal import identity, propose
+from seiko.campaign.ratings import Rating, complete
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
 from seiko.campaign.sampler import Sampler, draw_many
@@ -299,6 +300,80 @@ class Campaign:
             except LedgerConflict:
                 continue
             return len(rows)
+
+    def rate(self, ratings: Iterable[Rating], *, raters: int = 1, step: float = 0.0) -> list[str]:
+        """Take what people say of designs: all of it, or nothing if one rating is wrong.
+
+        A design that enough of them have scored is labelled in the same append; see `seiko.campaign.ratings`. Scores
+        that come after the label are kept and change nothing.
+
+        Args:
+            ratings: The ratings; the same one again is taken once.
+            raters: Scores that make a label.
+            step: Distance between neighbouring scores of the scale, 0 for one without a grid.
+
+        Returns:
+            The queries that were labelled by it.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+            LabelConflict: If a rater says something else of a design whose label has come of it.
+            ValueError: If `raters` is not positive.
+        """
+        if raters < 1:
+            raise ValueError(f"raters must be a positive number of scores, got {raters}")
+        given = list(ratings)
+        while True:
+            state = self.state
+            new = [rating for rating in given if state.ratings.of(rating.query).get(rating.rater) != rating]
+            labelled = {id for id, label in state.labels.items() if label.status != "failed"}
+            for rating in new:
+                if rating.query not in state.queries:
+                    raise UnknownQuery(f"query {rating.query!r} was never asked in this run; nothing was taken")
+                if rating.query in labelled and rating.rater in state.ratings.of(rating.query):
+                    raise LabelConflict(
+                        f"query {rating.query!r} is labelled, also by the rating of {rating.rater!r}: take that back "
+                        "first; nothing was taken"
+                    )
+            if not new:
+                return []
+            labels = complete(state.ratings, [rating for rating in new if rating.query not in labelled], raters, step)
+            events = [NewEvent("rated", {"ratings": [asdict(rating) for rating in new], "labels": list(labels)})]
+            if labels:
+                events.append(NewEvent("told", {"labels": {id: asdict(label) for id, label in labels.items()}}))
+            self.ledger.require_writable()
+            try:
+                self.ledger.append(events, expected=state.last_seq)
+            except LedgerConflict:
+                continue
+            self._refresh()
+            return list(labels)
+
+    def unrate(self, query: str, rater: str) -> Rating:
+        """Take a rating back, and the label that had come of it.
+
+        Returns:
+            The rating that stood.
+
+        Raises:
+            UnknownQuery: If this rater has said nothing of that query.
+            LabelConflict: If a finished round was fitted to its label.
+        """
+        while True:
+            state = self.state
+            rating = state.ratings.of(query).get(rater)
+            if rating is None:
+                raise UnknownQuery(f"{rater!r} has not rated query {query!r}; nothing was taken back")
+            if rater in state.ratings.sources(query) and state.labelled_at[query] <= state.fitted_to:
+                raise LabelConflict(
+                    f"round {len(state.reports)} was fitted to the label of query {query!r}: it cannot be taken back"
+                )
+            self.ledger.require_writable()
+            try:
+                self._append("unrated", {"ratings": [{"query": query, "rater": rater}]})
+            except LedgerConflict:
+                continue
+            return rating
 
     def _require_asked(self, comparisons: Iterable[Comparison]) -> None:
         state = self.state

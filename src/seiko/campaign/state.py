@@ -4,6 +4,7 @@
     asked     a round's queries: design, source, what was believed of it
     told      labels
     compared  which of two queries is better, and comparisons taken back
+    rated     what people said of designs; unrated: taken back, with the labels that had come of it
     advanced  a round's report and the artifact with the model's weights
 
 `RunState` is what a run is after some events; `fold` takes it one event further. Nothing else changes it.
@@ -17,6 +18,7 @@ from typing import Any
 
 from seiko.campaign.comparisons import Comparisons
 from seiko.campaign.ledger import Event, LedgerCorrupted
+from seiko.campaign.ratings import RatingBook
 from seiko.designs import Design
 from seiko.oracles import Label
 
@@ -118,6 +120,7 @@ class RunState:
     labels: dict[str, Label] = field(default_factory=dict)
     labelled_at: dict[str, int] = field(default_factory=dict)
     comparisons: Comparisons = field(default_factory=Comparisons)
+    ratings: RatingBook = field(default_factory=RatingBook)
     reports: list[RoundReport] = field(default_factory=list)
     weights: list[str | None] = field(default_factory=list)
     fits: list[int] = field(default_factory=list)
@@ -205,6 +208,11 @@ def fold(state: RunState, event: Event) -> None:
                     state.labels[id], state.labelled_at[id] = Label(**label), event.seq
             case "compared":
                 state.comparisons.fold(event.seq, payload, state.queries.__contains__)
+            case "rated":
+                state.ratings.take(payload["ratings"], payload["labels"], state.queries)
+            case "unrated":
+                for id in state.ratings.take_back(payload["ratings"]):
+                    del state.labels[id], state.labelled_at[id]
             case "advanced":
                 state.reports.append(RoundReport.from_payload(payload["report"]))
                 state.weights.append(payload["weights"])

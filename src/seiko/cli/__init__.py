@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from seiko import __version__
-from seiko.cli import catalogue, data, lab, prior, sample, show
+from seiko.cli import catalogue, data, lab, prior, sample, serve, show
 from seiko.cli.output import deliver
 from seiko.cli.root import Root, settings
 from seiko.cli.run import InitGroup, RecipeGroup, RunGroup
@@ -83,6 +83,7 @@ app.command()(lab.tell)
 app.command()(lab.advance)
 app.command()(show.status)
 app.command()(show.report)
+app.command()(serve.serve)
 app.command()(sample.sample)
 app.command()(show.export)
 app.command()(prior.pretrain)
