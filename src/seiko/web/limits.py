@@ -1,7 +1,7 @@
 """How much and how often: token buckets for what people do, a cap on what they send.
 
-A bucket holds at most `burst` and gains `rate` a second; each act takes one. The cap counts bytes as they arrive, so that
-a body without a length, or with a false one, is cut off as well.
+A bucket holds at most `burst` and gains `rate` a second; each act takes one. The cap counts bytes as they arrive, so
+that a body without a length, or with a false one, is cut off as well.
 """
 
 from __future__ import annotations

@@ -80,6 +80,7 @@ def svg_file(drawing: str) -> bytes:
     Raises:
         ValueError: If it does not begin with `<svg`.
     """
+    drawing = str(drawing)  # markup would escape what it is put together with
     if not drawing.startswith("<svg "):
         raise ValueError(f"a drawing must begin with <svg, got {drawing[:20]!r}")
     style = (

@@ -2,8 +2,8 @@
 
     upload -> preview, or the first error by line and column -> mend that line -> preview -> take
 
-Between the steps the bytes wait here, in memory, for the person who sent them: a few files for half an hour. What is taken
-is checked again against the run as it is then.
+Between the steps the bytes wait here, in memory, for the person who sent them: a few files for half an hour. What is
+taken is checked again against the run as it is then.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from seiko.report.tables import decimals_for
 from seiko.web.browser import Filter, find, lines_of, to_csv
 from seiko.web.context import Owner, page, web_of
 
@@ -34,8 +35,9 @@ def designs(request: Request, session: Owner) -> Response:
         } | changes  # fmt: skip
         return f"{place}?{urlencode({name: value for name, value in given.items() if value not in ('', None)})}"
 
+    decimals = decimals_for(line.value for line in lines if line.value is not None)
     template = "found.html" if request.headers.get("hx-target") == "found" else "designs.html"
-    return page(request, template, session, found=found, wanted=wanted, address=address, **choices)
+    return page(request, template, session, found=found, wanted=wanted, address=address, decimals=decimals, **choices)
 
 
 @router.get("/designs.csv")
