@@ -21,11 +21,13 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
+from seiko.campaign.lifecycle import State
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 
 if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
+    from seiko.campaign.foresight import Believer
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
     from seiko.campaign.recipe import Recipe
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from seiko.campaign.selection import Diverse, Everything, Pool, Selection, TopAcquisition
 
 __all__ = [
+    "Believer",
     "BudgetSpent",
     "CalibrationReport",
     "Campaign",
@@ -72,6 +75,7 @@ __all__ = [
     "Sampler",
     "Screen",
     "Selection",
+    "State",
     "Substructure",
     "TopAcquisition",
     "UnknownQuery",
@@ -82,6 +86,7 @@ __all__ = [
 _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
+    "foresight": ("Believer",),
     "library": ("Library",),
     "loop": ("run",),
     "recipe": ("Recipe",),

@@ -1,7 +1,8 @@
 """The loop and its memory: ask, tell, advance.
 
     ask      draw candidates from the current model, choose the batch, reserve its labels in the budget
-    tell     take labels, in any order and part by part
+    tell     take labels, in any order and part by part; attach what was not asked for, retract what was wrong, abandon
+             what will not be measured
     advance  fit the reward model on all labels, move the model, report, go on to the next round
 
 Each verb is one transaction: it folds the ledger, decides, and appends its event if nobody else appended meanwhile. A
@@ -12,28 +13,29 @@ by (seed, round, verb). Models are loaded when a verb first needs one: `tell` an
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from seiko import config
 from seiko.acquisition import Objective
+from seiko.campaign.attaching import attached_rows, kind_of
 from seiko.campaign.comparisons import Comparison, check_comparisons
 from seiko.campaign.errors import (
     BudgetSpent,
-    LabelConflict,
     NothingAsked,
     PendingLabels,
     RecipeMismatch,
     UnknownQuery,
 )
+from seiko.campaign.foresight import outlook
 from seiko.campaign.history import History
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
 from seiko.campaign.proposal import identity, propose
@@ -43,15 +45,13 @@ from seiko.campaign.round import Progress, advance_model, calibration_report, la
 from seiko.campaign.sampler import Sampler, draw_many
 from seiko.campaign.seeds import Purpose
 from seiko.campaign.state import Query, RoundReport, RunState, fold
+from seiko.campaign.taking import LabelLike, as_labels, label_rows, new_labels, to_abandon, to_retract
 from seiko.designs import Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
-from seiko.oracles import Label
 from seiko.rewards import Belief, predictive
 
 __all__ = ["Campaign", "LabelLike"]
-
-LabelLike: TypeAlias = Label | float | None
 
 
 class Campaign:
@@ -175,15 +175,21 @@ class Campaign:
     # ---------------------------------------------------------- the verbs
 
     def ask(
-        self, n: int | None = None, *, progress: Progress = lambda stage, done, total, numbers: None
+        self,
+        n: int | None = None,
+        *,
+        another: bool = False,
+        progress: Progress = lambda stage, done, total, numbers: None,
     ) -> list[Query]:
-        """Return the open round's queries that have no label yet, choosing its batch first if it has none.
+        """Return the open round's queries that wait for a label, choosing its batch first if it has none.
 
         Asking again changes nothing: it returns the same queries, less those that were answered. Asking for a larger
-        batch adds to it.
+        batch adds to it. Designs that wait are never asked twice, and `Recipe.pending` says what is believed of them.
 
         Args:
-            n: Size of the round's batch; None for an equal part of what the budget has left.
+            n: Size of the round's batch, or of the other one; None for an equal part of what the budget has left.
+            another: Choose one more batch while the round's earlier ones wait, and return it alone. Asking so again
+                gives yet another one; if the answer was lost, ask without.
             progress: Called while candidates are drawn.
 
         Raises:
@@ -198,60 +204,107 @@ class Campaign:
             if self.done:
                 return []
             asked = state.asked(state.round)
-            left = recipe.budget - state.charged
+            left = max(0, recipe.budget - state.charged)
             if n is None:
-                more = 0 if asked else -(-left // (recipe.rounds - len(state.reports)))
+                more = 0 if asked and not another else max(1, -(-left // (recipe.rounds - len(state.reports))))
             else:
-                more = max(0, n - len(asked))
+                more = n if another else max(0, n - len(asked))
             if more > left:
                 raise BudgetSpent(f"{more} more labels are asked for, the budget of {recipe.budget} has {left} left")
             if more == 0:
                 return state.pending(state.round)
             self.ledger.require_writable()
-            queries = self._choose(state, more, len(asked), progress)
+            batch = max((query.batch for query in asked), default=1) + (1 if another and asked else 0)
+            queries = self._choose(state, more, len(asked), batch, progress)
+            rows = [_query_row(query) for query in queries]
             try:
-                self._append("asked", {"round": state.round, "queries": [_query_row(query) for query in queries]})
+                self._append("asked", {"round": state.round, "batch": batch, "queries": rows})
             except LedgerConflict:
                 continue  # somebody else asked meanwhile: fold, and return what they were given
-            return self._state.pending(self._state.round)
+            return queries if another else self._state.pending(self._state.round)
 
-    def tell(self, labels: Mapping[str, LabelLike]) -> int:
+    def tell(self, labels: Mapping[str, LabelLike | Sequence[LabelLike]]) -> int:
         """Take labels by query id: all of them, or none if one is wrong.
 
-        A number is a value, None is infeasible. The same label again is taken once; a failed measurement may be told
-        again.
+        A number is a value, None is infeasible, several labels are replicates. The same label again is taken once; a
+        failed measurement, or one whose label was retracted, may be told again.
 
         Returns:
             How many labels were new.
 
         Raises:
             UnknownQuery: If an id was never asked.
-            LabelConflict: If a label differs from the one that is known for the same query.
+            LabelConflict: If a label differs from the one that stands for the same measurement.
             ValueError: If a value is not finite.
         """
-        given = {id: _as_label(id, label) for id, label in labels.items()}
-        while True:
-            state = self.state
-            new = {}
-            for id, label in given.items():
-                if id not in state.queries:
-                    raise UnknownQuery(f"query {id!r} was never asked in this run; nothing was taken")
-                known = state.labels.get(id)
-                if known is None or (known.status == "failed" and label != known):
-                    new[id] = label
-                elif known != label:
-                    raise LabelConflict(
-                        f"query {id!r} has the label {_in_words(known)} already, got {_in_words(label)}; "
-                        "nothing was taken"
-                    )
-            if not new:
-                return 0
-            self.ledger.require_writable()
-            try:
-                self._append("told", {"labels": {id: asdict(label) for id, label in new.items()}})
-            except LedgerConflict:
-                continue
-            return len(new)
+        given = {id: as_labels(id, label) for id, label in labels.items()}
+
+        def decide(state: RunState) -> dict[str, Any]:
+            return {"labels": {id: label_rows(found) for id, found in new_labels(state, given).items()}}
+
+        told = self._decide("told", decide)["labels"]
+        return sum(len(rows) if isinstance(rows, list) else 1 for rows in told.values())
+
+    def attach(self, measured: Mapping[Design, LabelLike | Sequence[LabelLike]]) -> int:
+        """Take labels of designs that were not asked for: all of them, or none if one is wrong.
+
+        They are fitted, never charged, and none of their designs is asked from then on.
+
+        Returns:
+            How many labels were new.
+
+        Raises:
+            ValueError: If a design is none of the model's.
+            LabelConflict: If the run has asked for a design, or it has another label already.
+        """
+
+        def decide(state: RunState) -> dict[str, Any]:
+            return {"designs": attached_rows(state, self._history.model, self.recipe.same, measured)}
+
+        rows = self._decide("attached", decide)["designs"]
+        return sum(len(row["labels"]) if isinstance(row["labels"], list) else 1 for row in rows)
+
+    def retract(self, ids: Sequence[str], reason: str, *, replicate: int | None = None) -> int:
+        """Take labels away that were wrong; finished rounds stay as they were fitted.
+
+        What was retracted stays paid, is asked for no more, and takes another label.
+
+        Args:
+            ids: Queries.
+            reason: Why, in words; it is kept.
+            replicate: Which measurement; None for all of them.
+
+        Returns:
+            How many queries had a label to take away; those whose label was retracted before are passed over.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+            LabelConflict: If a query never had a label.
+            ValueError: If there is no reason.
+        """
+        found = self._decide(
+            "retracted",
+            lambda state: {"ids": to_retract(state, ids, replicate), "reason": _reason(reason), "replicate": replicate},
+        )
+        return len(found["ids"])
+
+    def abandon(self, ids: Sequence[str], reason: str) -> int:
+        """Wait no longer for queries that nobody will measure; their labels go back into the budget.
+
+        Returns:
+            How many were waited for. A label that comes after all is still taken.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+            LabelConflict: If a query has a label.
+            ValueError: If there is no reason.
+        """
+        found = self._decide("abandoned", lambda state: {"ids": to_abandon(state, ids), "reason": _reason(reason)})
+        return len(found["ids"])
+
+    def design(self, content: str) -> Design:
+        """Return a design of this run's kind, to be attached."""
+        return Design(content, kind_of(self.state, self._history.model))
 
     def compare(self, comparisons: Iterable[Comparison]) -> int:
         """Take comparisons of queries: all of them, or none if one is wrong.
@@ -326,7 +379,7 @@ class Campaign:
         while True:
             state = self.state
             new = [rating for rating in given if state.ratings.of(rating.query).get(rating.rater) != rating]
-            labelled = {id for id, label in state.labels.items() if label.status != "failed"}
+            labelled = {rating.query for rating in new if state.standing(rating.query)}
             for rating in new:
                 if rating.query not in state.queries:
                     raise UnknownQuery(f"query {rating.query!r} was never asked in this run; nothing was taken")
@@ -340,7 +393,7 @@ class Campaign:
             labels = complete(state.ratings, [rating for rating in new if rating.query not in labelled], raters, step)
             events = [NewEvent("rated", {"ratings": [asdict(rating) for rating in new], "labels": list(labels)})]
             if labels:
-                events.append(NewEvent("told", {"labels": {id: asdict(label) for id, label in labels.items()}}))
+                events.append(NewEvent("told", {"labels": {id: label_rows([label]) for id, label in labels.items()}}))
             self.ledger.require_writable()
             try:
                 self.ledger.append(events, expected=state.last_seq)
@@ -364,10 +417,13 @@ class Campaign:
             rating = state.ratings.of(query).get(rater)
             if rating is None:
                 raise UnknownQuery(f"{rater!r} has not rated query {query!r}; nothing was taken back")
-            if rater in state.ratings.sources(query) and state.labelled_at[query] <= state.fitted_to:
-                raise LabelConflict(
-                    f"round {len(state.reports)} was fitted to the label of query {query!r}: it cannot be taken back"
-                )
+            if rater in state.ratings.sources(query) and (standing := state.standing(query)):
+                if len(standing) > 1:
+                    raise LabelConflict(f"query {query!r} has other labels beside that of its raters: retract instead")
+                if state.labelled_at[query] <= state.fitted_to:
+                    raise LabelConflict(
+                        f"round {len(state.reports)} was fitted to the label of query {query!r}: retract it instead"
+                    )
             self.ledger.require_writable()
             try:
                 self._append("unrated", {"ratings": [{"query": query, "rater": rater}]})
@@ -459,19 +515,33 @@ class Campaign:
         self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)
         self._refresh()
 
+    def _decide(self, kind: str, decide: Callable[[RunState], dict[str, Any]]) -> dict[str, Any]:
+        """Append what is decided from the present; if somebody appended meanwhile, it is decided anew."""
+        while True:
+            payload = decide(self.state)
+            if not next(iter(payload.values())):
+                return payload  # nothing new
+            self.ledger.require_writable()
+            try:
+                self._append(kind, payload)
+            except LedgerConflict:
+                continue
+            return payload
+
     def _load(self, round: int) -> None:
         self._history.load(round)
 
-    def _choose(self, state: RunState, count: int, already: int, progress: Progress) -> list[Query]:
+    def _choose(self, state: RunState, count: int, already: int, batch: int, progress: Progress) -> list[Query]:
         recipe, history, finished = self.recipe, self._history, len(state.reports)
         known = [query.design for query in state.queries.values()]
-        belief, model = history.belief(finished), history.model
+        model = history.model
+        belief, objective = outlook(history)
         proposal = propose(
             recipe,
             model,
             history.labelled()[0],
             identity(model, model.ingest(known), recipe.same) if known else [],
-            history.objective(finished),
+            objective,
             count,
             history.seed(state.round, Purpose.ASK) + 7919 * already,
             lambda done, total: progress("ask", done, total, {}),
@@ -490,6 +560,7 @@ class Campaign:
                 source=source,
                 mean=mean_i,
                 std=std_i,
+                batch=batch,
             )
             for i, (design, source, (mean_i, std_i)) in enumerate(
                 zip(proposal.designs, proposal.sources, predicted, strict=True)
@@ -539,16 +610,7 @@ def _query_row(query: Query) -> dict[str, Any]:
     }
 
 
-def _as_label(id: str, label: LabelLike) -> Label:
-    if isinstance(label, Label):
-        return label
-    if label is None:
-        return Label.infeasible("told as None")
-    try:
-        return Label(value=float(label))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"query {id!r}: {error}; nothing was taken") from error
-
-
-def _in_words(label: Label) -> str:
-    return f"{label.value!r}" if label.status == "value" else label.status
+def _reason(reason: str) -> str:
+    if not reason.strip():
+        raise ValueError("say why, in words: the reason is kept with the run")
+    return reason

@@ -7,6 +7,7 @@ from typing import Any
 
 from seiko.acquisition import Acquisition
 from seiko.campaign.candidates import CandidateSource, Fresh
+from seiko.campaign.foresight import Believer
 from seiko.campaign.screens import Screen
 from seiko.campaign.selection import Selection, TopAcquisition
 from seiko.models import ModelSource
@@ -44,6 +45,8 @@ class Recipe:
         pool: Candidates drawn for a batch, all sources together.
         selection: How the batch is chosen from the pool.
         screens: What is never sent, by rules that are known beforehand.
+        pending: What is believed of designs that wait for their labels while others are chosen; None for nothing. They
+            are never asked twice either way.
         same: Designs that this symmetry maps onto each other are one and the same to the oracle (two strands of a
             double-stranded DNA): only one of them is ever sent.
         budget: Labels that may be bought in all.
@@ -71,6 +74,7 @@ class Recipe:
     pool: int = 2000
     selection: Selection = TopAcquisition()
     screens: tuple[Screen, ...] = ()
+    pending: Believer | None = Believer()
     same: Symmetry | None = None
     budget: int
     rounds: int
