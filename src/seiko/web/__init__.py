@@ -10,7 +10,7 @@ from __future__ import annotations
 try:
     import fastapi  # noqa: F401
     import itsdangerous  # noqa: F401
-    import multipart  # noqa: F401
+    import python_multipart  # noqa: F401
     import uvicorn  # noqa: F401
 except ImportError as error:
     raise ImportError(f"the web app needs {error.name}: pip install 'seiko[web]'") from error

@@ -1,7 +1,7 @@
 """The loop for programs: status, ask, tell and advance as JSON, described by OpenAPI.
 
-Whoever calls sends the owner's token, `Authorization: Bearer TOKEN`; there are no cookies here, so no other site can make
-a browser call it. `ask` and `advance` answer at once: with what there is, or with a job to come back for.
+Whoever calls sends the owner's token, `Authorization: Bearer TOKEN`; there are no cookies here, so no other site can
+make a browser call it. `ask` and `advance` answer at once: with what there is, or with a job to come back for.
 """
 
 from __future__ import annotations

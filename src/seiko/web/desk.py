@@ -1,8 +1,8 @@
 """The run behind a lock: what all requests share.
 
-A campaign is one thread's business and the server has many, so each verb here holds the lock for as long as it folds and
-appends, a few milliseconds. Between processes the ledger's optimistic append decides, as it does for the command line:
-another process may ask, tell and advance beside the server. No verb here needs a model; those that do are `jobs`.
+A campaign is one thread's business and the server has many, so each verb here holds the lock for as long as it folds
+and appends, a few milliseconds. Between processes the ledger's optimistic append decides, as it does for the command
+line: another process may ask, tell and advance beside the server. No verb here needs a model; those that do are `jobs`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What every answer says to the browser: run our own files only, frame us nowhere, tell nobody, remember nothing.
 
-The pages have no inline script and no inline style, so the policy needs no exception. A drawing (SVG) has styles inside;
-its own answer allows them and nothing else, and opened by itself it is sandboxed.
+The pages have no inline script and no inline style, so the policy needs no exception. A drawing (SVG) has styles
+inside; its own answer allows them and nothing else, and opened by itself it is sandboxed.
 """
 
 from __future__ import annotations

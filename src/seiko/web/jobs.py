@@ -1,7 +1,7 @@
 """Long work, asking for a batch or advancing, in a process of its own.
 
-The server stays quick and small whatever the model needs, a crash of the work is a sentence on the page, and stopping it
-is safe: every verb of a campaign is one transaction, done or not done. One job at a time.
+The server stays quick and small whatever the model needs, a crash of the work is a sentence on the page, and stopping
+it is safe: every verb of a campaign is one transaction, done or not done. One job at a time.
 """
 
 from __future__ import annotations
@@ -146,7 +146,8 @@ class Jobs:
             self._thread.join(seconds)
 
     def _watch(self, process: subprocess.Popen[str], order: str) -> None:
-        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         errors: list[str] = []
         reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)
         reader.start()  # else a talkative library would fill the pipe and stop

@@ -159,7 +159,7 @@ document.addEventListener("htmx:sendError", (event) => {
 function settle() {
   document.querySelectorAll("input[type=range]").forEach(showValue);
   document.querySelectorAll("img.picture").forEach((image) => {
-    const sharpen = () => image.classList.toggle("pixelated", image.naturalWidth <= 64);
+    const sharpen = () => image.classList.toggle("pixelated", image.naturalWidth <= 32);
     if (image.complete) sharpen();
     else image.addEventListener("load", sharpen, { once: true });
   });
