@@ -37,9 +37,10 @@ from seiko.campaign.errors import (
 )
 from seiko.campaign.foresight import outlook
 from seiko.campaign.history import History
+from seiko.campaign.judging import new_ratings, to_take_back
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
 from seiko.campaign.proposal import identity, propose
-from seiko.campaign.ratings import Rating, complete
+from seiko.campaign.ratings import Rating
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
 from seiko.campaign.sampler import Sampler, draw_many
@@ -370,33 +371,22 @@ class Campaign:
 
         Raises:
             UnknownQuery: If an id was never asked.
-            LabelConflict: If a rater says something else of a design whose label has come of it.
+            LabelConflict: If a rater says something else of a design whose label has come of their first word.
             ValueError: If `raters` is not positive.
         """
         if raters < 1:
             raise ValueError(f"raters must be a positive number of scores, got {raters}")
         given = list(ratings)
         while True:
-            state = self.state
-            new = [rating for rating in given if state.ratings.of(rating.query).get(rating.rater) != rating]
-            labelled = {rating.query for rating in new if state.standing(rating.query)}
-            for rating in new:
-                if rating.query not in state.queries:
-                    raise UnknownQuery(f"query {rating.query!r} was never asked in this run; nothing was taken")
-                if rating.query in labelled and rating.rater in state.ratings.of(rating.query):
-                    raise LabelConflict(
-                        f"query {rating.query!r} is labelled, also by the rating of {rating.rater!r}: take that back "
-                        "first; nothing was taken"
-                    )
+            new, labels = new_ratings(self.state, given, raters, step)
             if not new:
                 return []
-            labels = complete(state.ratings, [rating for rating in new if rating.query not in labelled], raters, step)
             events = [NewEvent("rated", {"ratings": [asdict(rating) for rating in new], "labels": list(labels)})]
             if labels:
                 events.append(NewEvent("told", {"labels": {id: label_rows([label]) for id, label in labels.items()}}))
             self.ledger.require_writable()
             try:
-                self.ledger.append(events, expected=state.last_seq)
+                self.ledger.append(events, expected=self._state.last_seq)
             except LedgerConflict:
                 continue
             self._refresh()
@@ -410,20 +400,10 @@ class Campaign:
 
         Raises:
             UnknownQuery: If this rater has said nothing of that query.
-            LabelConflict: If a finished round was fitted to its label.
+            LabelConflict: If a finished round was fitted to its label, or other labels stand beside it.
         """
         while True:
-            state = self.state
-            rating = state.ratings.of(query).get(rater)
-            if rating is None:
-                raise UnknownQuery(f"{rater!r} has not rated query {query!r}; nothing was taken back")
-            if rater in state.ratings.sources(query) and (standing := state.standing(query)):
-                if len(standing) > 1:
-                    raise LabelConflict(f"query {query!r} has other labels beside that of its raters: retract instead")
-                if state.labelled_at[query] <= state.fitted_to:
-                    raise LabelConflict(
-                        f"round {len(state.reports)} was fitted to the label of query {query!r}: retract it instead"
-                    )
+            rating = to_take_back(self.state, query, rater)
             self.ledger.require_writable()
             try:
                 self._append("unrated", {"ratings": [{"query": query, "rater": rater}]})

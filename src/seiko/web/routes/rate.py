@@ -9,6 +9,8 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
+from seiko.campaign import LabelConflict, RunState
+from seiko.campaign.judging import to_take_back
 from seiko.campaign.ratings import Rating
 from seiko.web.context import Form, Visitor, Web, page, web_of
 from seiko.web.queue import open_designs, progress_of
@@ -29,7 +31,7 @@ def gallery(request: Request, session: Visitor, first: str = "") -> Response:
         done = progress_of(state, name)
         words = state.ratings.by(name)
         last = words[-1] if words else None
-        can_undo = last is not None and _can_undo(web, last.query, name)
+        can_undo = last is not None and _can_undo(state, last.query, name)
         round = state.round
     chosen = sorted(waiting, key=lambda query: query.id != first)[: web.options.batch]
     values = {"queries": chosen, "waiting": len(waiting), "done": done, "can_undo": can_undo, "round": round}
@@ -72,9 +74,12 @@ def _go(request: Request, session: Session, place: str) -> Response:
     return RedirectResponse(place, 303)
 
 
-def _can_undo(web: Web, query: str, name: str) -> bool:
-    with web.desk.reading() as state:
-        return name not in state.ratings.sources(query) or state.labelled_at[query] > state.fitted_to
+def _can_undo(state: RunState, query: str, name: str) -> bool:
+    try:
+        to_take_back(state, query, name)
+    except LabelConflict:
+        return False
+    return True
 
 
 def _rating(form: FormData, name: str, web: Web) -> Rating:
