@@ -22,20 +22,24 @@ from seiko.campaign.errors import (
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
 from seiko.campaign.lifecycle import State
+from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 
 if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
+    from seiko.campaign.climb import Climb
     from seiko.campaign.foresight import Believer
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
+    from seiko.campaign.prompts import Prompts
     from seiko.campaign.recipe import Recipe
     from seiko.campaign.rewrite import Rewrite
     from seiko.campaign.round import Progress
     from seiko.campaign.sampler import Look, Sampler
     from seiko.campaign.screens import PropertyRange, Screen, Substructure
     from seiko.campaign.selection import Diverse, Everything, Pool, Selection, TopAcquisition
+    from seiko.campaign.splice import Splice
 
 __all__ = [
     "Believer",
@@ -44,11 +48,13 @@ __all__ = [
     "Campaign",
     "CampaignError",
     "CandidateSource",
+    "Climb",
     "Comparison",
     "Comparisons",
     "Diverse",
     "Everything",
     "Fresh",
+    "ImagePair",
     "LabelConflict",
     "LabelLike",
     "Labelled",
@@ -58,12 +64,15 @@ __all__ = [
     "LedgerReadOnly",
     "Library",
     "Look",
+    "NaturalnessReport",
     "NoRun",
     "NothingAsked",
     "PendingLabels",
     "Pool",
     "PoolExhausted",
     "Progress",
+    "PromptReport",
+    "Prompts",
     "PropertyRange",
     "Query",
     "Recipe",
@@ -75,6 +84,7 @@ __all__ = [
     "Sampler",
     "Screen",
     "Selection",
+    "Splice",
     "State",
     "Substructure",
     "TopAcquisition",
@@ -86,15 +96,18 @@ __all__ = [
 _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
+    "climb": ("Climb",),
     "foresight": ("Believer",),
     "library": ("Library",),
     "loop": ("run",),
+    "prompts": ("Prompts",),
     "recipe": ("Recipe",),
     "rewrite": ("Rewrite",),
     "round": ("Progress",),
     "sampler": ("Look", "Sampler"),
     "screens": ("PropertyRange", "Screen", "Substructure"),
     "selection": ("Diverse", "Everything", "Pool", "Selection", "TopAcquisition"),
+    "splice": ("Splice",),
 }
 _PLACES = {name: place for place, names in _NEED_TORCH.items() for name in names}
 

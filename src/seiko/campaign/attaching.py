@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from seiko.campaign.errors import LabelConflict
-from seiko.campaign.proposal import identity
+from seiko.campaign.identity import identities
 from seiko.campaign.state import Query, RunState
 from seiko.campaign.taking import as_labels, label_rows, new_labels
 from seiko.designs import INVALID, Design
@@ -48,7 +48,7 @@ def own_designs(state: RunState, model: DiffusionModel[Transition], same: Symmet
     queries = list(state.queries.values())
     if not queries:
         return {}
-    names = identity(model, model.ingest([query.design for query in queries]), same)
+    names = identities(model, [query.design for query in queries], same)
     return dict(zip(names, queries, strict=True))
 
 
@@ -84,7 +84,7 @@ def attached_rows(
             raise ValueError(
                 f"{design.content!r} is no design of this run's model ({error}); nothing was taken"
             ) from error
-        [name] = identity(model, model.ingest([spelt]), same)
+        [name] = identities(model, [spelt], same)
         query = known.get(name)
         if query is None:
             number += 1

@@ -15,13 +15,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 
 from seiko import config
@@ -36,23 +35,31 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.foresight import outlook
+from seiko.campaign.gathering import readable
 from seiko.campaign.history import History
+from seiko.campaign.identity import identities
 from seiko.campaign.judging import new_ratings, to_take_back
+from seiko.campaign.laying import layout
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
-from seiko.campaign.proposal import identity, propose
+from seiko.campaign.plates import Plate
+from seiko.campaign.proposal import predict, propose
 from seiko.campaign.ratings import Rating
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
-from seiko.campaign.sampler import Sampler, draw_many
+from seiko.campaign.sampler import Sampler, draw_designs, draw_many
 from seiko.campaign.seeds import Purpose
 from seiko.campaign.state import Query, RoundReport, RunState, fold
-from seiko.campaign.taking import LabelLike, as_labels, label_rows, new_labels, to_abandon, to_retract
-from seiko.designs import Design
+from seiko.campaign.taking import LabelLike, as_labels, check_sense, label_rows, new_labels, to_abandon, to_retract
+from seiko.campaign.units import Units
+from seiko.designs import IMAGE, Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
-from seiko.rewards import Belief, predictive
+from seiko.oracles import Label
+from seiko.rewards import Belief
 
 __all__ = ["Campaign", "LabelLike"]
+
+T = TypeVar("T")
 
 
 class Campaign:
@@ -173,6 +180,18 @@ class Campaign:
     def _history(self) -> History:
         return History(self.recipe, self.ledger.artifacts, self._state)
 
+    def bytes_of(self, design: Design) -> bytes:
+        """Return the PNG file of an image that this run asked for or kept with a report.
+
+        Raises:
+            ValueError: If the design is no image.
+            ArtifactMissing: If the run folder does not hold it.
+            ArtifactCorrupted: If the file is not what it was.
+        """
+        if design.kind != IMAGE:
+            raise ValueError(f"only an image has a file, a design of kind {design.kind!r} is all in its content")
+        return self.ledger.artifacts.get(design.content)
+
     # ---------------------------------------------------------- the verbs
 
     def ask(
@@ -186,6 +205,7 @@ class Campaign:
 
         Asking again changes nothing: it returns the same queries, less those that were answered. Asking for a larger
         batch adds to it. Designs that wait are never asked twice, and `Recipe.pending` says what is believed of them.
+        Images come with their files, which are in the run folder before the event that names them.
 
         Args:
             n: Size of the round's batch, or of the other one; None for an equal part of what the budget has left.
@@ -213,22 +233,71 @@ class Campaign:
             if more > left:
                 raise BudgetSpent(f"{more} more labels are asked for, the budget of {recipe.budget} has {left} left")
             if more == 0:
-                return state.pending(state.round)
+                return self._with_files(state.pending(state.round))
             self.ledger.require_writable()
             batch = max((query.batch for query in asked), default=1) + (1 if another and asked else 0)
             queries = self._choose(state, more, len(asked), batch, progress)
+            for query in queries:
+                if query.design.data is not None:
+                    self.ledger.artifacts.put(query.design.data)
             rows = [_query_row(query) for query in queries]
             try:
                 self._append("asked", {"round": state.round, "batch": batch, "queries": rows})
             except LedgerConflict:
                 continue  # somebody else asked meanwhile: fold, and return what they were given
-            return queries if another else self._state.pending(self._state.round)
+            return queries if another else self._with_files(self._state.pending(self._state.round))
 
-    def tell(self, labels: Mapping[str, LabelLike | Sequence[LabelLike]]) -> int:
+    def lay_out(
+        self,
+        *,
+        wells: int = 96,
+        replicates: int = 1,
+        controls: Mapping[str, Design | None] | None = None,
+        control_wells: int = 1,
+        seed: int | None = None,
+    ) -> list[Plate]:
+        """Give each query that waits a place on a plate, once, and keep it.
+
+        Args:
+            wells: Of a plate: 96 or 384.
+            replicates: Wells of each query.
+            controls: Designs that are on every plate, by name; None for a place without a design.
+            control_wells: Wells of each control on a plate.
+            seed: Draws the places; None for the recipe's.
+
+        Returns:
+            The plates that hold a query of the open round that waits, those laid out before among them.
+
+        Raises:
+            ValueError: If a control is none of the model's designs, or they do not fit.
+        """
+
+        def decide(state: RunState) -> dict[str, Any]:
+            return layout(
+                state,
+                self._history.model,
+                self.recipe.same,
+                wells=wells,
+                replicates=replicates,
+                controls=controls or {},
+                control_wells=control_wells,
+                seed=self.recipe.seed if seed is None else seed,
+            )
+
+        self._decide("plated", decide)
+        waiting = {query.id for query in self._state.pending(self._state.round)}
+        plates = self._state.plates.values()
+        return [plate for plate in plates if any(id in waiting for id, _ in plate.at.values())]
+
+    def tell(self, labels: Mapping[str, LabelLike | Sequence[LabelLike]], *, units: Units | None = None) -> int:
         """Take labels by query id: all of them, or none if one is wrong.
 
         A number is a value, None is infeasible, several labels are replicates. The same label again is taken once; a
         failed measurement, or one whose label was retracted, may be told again.
+
+        Args:
+            labels: By query id; larger is better.
+            units: What they were made with, if they come from a file; kept, so that the next file is read alike.
 
         Returns:
             How many labels were new.
@@ -241,29 +310,47 @@ class Campaign:
         given = {id: as_labels(id, label) for id, label in labels.items()}
 
         def decide(state: RunState) -> dict[str, Any]:
-            return {"labels": {id: label_rows(found) for id, found in new_labels(state, given).items()}}
+            check_sense(state, units)
+            rows = {id: label_rows(found) for id, found in new_labels(state, given).items()}
+            return {"labels": rows} if units is None else {"labels": rows, "units": asdict(units)}
 
         told = self._decide("told", decide)["labels"]
         return sum(len(rows) if isinstance(rows, list) else 1 for rows in told.values())
 
-    def attach(self, measured: Mapping[Design, LabelLike | Sequence[LabelLike]]) -> int:
+    def attach(self, measured: Mapping[Design, LabelLike | Sequence[LabelLike]], *, units: Units | None = None) -> int:
         """Take labels of designs that were not asked for: all of them, or none if one is wrong.
 
         They are fitted, never charged, and none of their designs is asked from then on.
+
+        Args:
+            measured: By design; larger is better.
+            units: As in `tell`.
 
         Returns:
             How many labels were new.
 
         Raises:
             ValueError: If a design is none of the model's.
-            LabelConflict: If the run has asked for a design, or it has another label already.
+            LabelConflict: If the run has asked for a design, it has another label already, or the units are of another
+                sense than those of the labels before.
         """
 
         def decide(state: RunState) -> dict[str, Any]:
-            return {"designs": attached_rows(state, self._history.model, self.recipe.same, measured)}
+            check_sense(state, units)
+            rows = attached_rows(state, self._history.model, self.recipe.same, measured)
+            return {"designs": rows} if units is None else {"designs": rows, "units": asdict(units)}
 
         rows = self._decide("attached", decide)["designs"]
         return sum(len(row["labels"]) if isinstance(row["labels"], list) else 1 for row in rows)
+
+    def attachable(self, measured: Mapping[Design, LabelLike | Sequence[LabelLike]]) -> list[tuple[Design, Label]]:
+        """Return the labels that `attach` would take, and take none; raises as it does."""
+        rows = attached_rows(self.state, self._history.model, self.recipe.same, measured)
+        return [
+            (Design(row["content"], row["kind"]), Label(**label))
+            for row in rows
+            for label in (row["labels"] if isinstance(row["labels"], list) else [row["labels"]])
+        ]
 
     def retract(self, ids: Sequence[str], reason: str, *, replicate: int | None = None) -> int:
         """Take labels away that were wrong; finished rounds stay as they were fitted.
@@ -306,6 +393,10 @@ class Campaign:
     def design(self, content: str) -> Design:
         """Return a design of this run's kind, to be attached."""
         return Design(content, kind_of(self.state, self._history.model))
+
+    def readable(self, design: Design) -> bool:
+        """Whether the run's model knows a design, so that its label can be learnt from."""
+        return readable(self._history.model, design)
 
     def compare(self, comparisons: Iterable[Comparison]) -> int:
         """Take comparisons of queries: all of them, or none if one is wrong.
@@ -459,21 +550,37 @@ class Campaign:
             self._history.finished(report.round, belief, artifact)
             return report
 
-    def sample(self, n: int, *, seed: int = 0, round: int | None = None) -> list[Design]:
+    def sample(
+        self, n: int, *, seed: int = 0, round: int | None = None, prompts: Sequence[str] | None = None
+    ) -> list[Design]:
         """Draw fresh designs from the model after a round.
 
         Args:
             n: How many; duplicates are kept, for it is the model's law that is drawn from.
             seed: Other seeds give other designs.
             round: 0 is the pretrained model; None the last finished round.
+            prompts: What to draw for, each equally often in the mean; None for those that rounds are judged on.
 
         Raises:
             ValueError: If that round is not finished.
+            TypeError: If there are prompts and the model takes none.
         """
-        return self._history.model.export(self.sample_states(n, seed=seed, round=round))
+        return self._sampled(draw_designs, n, seed, round, prompts)
 
-    def sample_states(self, n: int, *, seed: int = 0, round: int | None = None) -> Tensor:
+    def sample_states(
+        self, n: int, *, seed: int = 0, round: int | None = None, prompts: Sequence[str] | None = None
+    ) -> Tensor:
         """Draw like `sample`, and return states."""
+        return self._sampled(draw_many, n, seed, round, prompts)
+
+    def _sampled(
+        self,
+        draw: Callable[[Sampler, int, int], T],
+        n: int,
+        seed: int,
+        round: int | None,
+        prompts: Sequence[str] | None,
+    ) -> T:
         if n < 1:
             raise ValueError(f"n must be a positive number of designs, got {n}")
         finished = len(self.state.reports)
@@ -481,11 +588,14 @@ class Campaign:
         if not 0 <= round <= finished:
             raise ValueError(f"round must be one of 0 (pretrained) to {finished} (the last finished), got {round}")
         try:
-            return draw_many(self._history.sampler(round), self._history.seed(0, Purpose.SAMPLE) + seed, n)
+            return draw(self._history.sampler(round, prompts), self._history.seed(0, Purpose.SAMPLE) + seed, n)
         finally:
             self._load(finished)
 
     # -------------------------------------------------------- the insides
+
+    def _with_files(self, queries: list[Query]) -> list[Query]:
+        return [replace(query, design=self._history.with_file(query.design)) for query in queries]
 
     def _refresh(self) -> None:
         for event in self.ledger.read(after=self._state.last_seq):
@@ -514,24 +624,24 @@ class Campaign:
     def _choose(self, state: RunState, count: int, already: int, batch: int, progress: Progress) -> list[Query]:
         recipe, history, finished = self.recipe, self._history, len(state.reports)
         known = [query.design for query in state.queries.values()]
+        if recipe.same is not None:  # which are the same is seen from states, and an image's is in its file
+            known = [history.with_file(design) for design in known]
         model = history.model
         belief, objective = outlook(history)
         proposal = propose(
             recipe,
             model,
-            history.labelled()[0],
-            identity(model, model.ingest(known), recipe.same) if known else [],
+            history.labelled(),
+            identities(model, known, recipe.same),
             objective,
             count,
             history.seed(state.round, Purpose.ASK) + 7919 * already,
             lambda done, total: progress("ask", done, total, {}),
-            history.sampler(finished),
+            history.sampler(finished, None if recipe.prompts is None else recipe.prompts.querying),
         )
-        predicted: list[tuple[float | None, float | None]] = [(None, None)] * count
+        predicted: Sequence[tuple[float | None, float | None]] = [(None, None)] * count
         if belief is not None:
-            with torch.no_grad():
-                mean, std = predictive(belief, model.decode(proposal.x), None)
-            predicted = list(zip(mean.tolist(), std.tolist(), strict=True))
+            predicted = predict(belief, model, proposal)
         return [
             Query(
                 id=f"{state.round}-{already + i + 1:04d}",
@@ -568,6 +678,9 @@ class Campaign:
             previous=history.tilt(round - 1),
             seeds=(history.seed(round, Purpose.UPDATE), history.seed(round, Purpose.EVALUATE)),
             progress=progress,
+            training=None if recipe.prompts is None else history.conditioner(recipe.prompts.trained),
+            judging=history.conditioner(),
+            keep=self.ledger.artifacts.put,
         )
         report = RoundReport(
             round=round,
@@ -580,7 +693,8 @@ class Campaign:
 
 
 def _query_row(query: Query) -> dict[str, Any]:
-    return {
+    prompt = {} if query.design.prompt is None else {"prompt": query.design.prompt}
+    return prompt | {
         "id": query.id,
         "content": query.design.content,
         "kind": query.design.kind,

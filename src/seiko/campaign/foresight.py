@@ -56,17 +56,16 @@ class Believer:
 
     def __call__(self, history: History, belief: Belief, waiting: list[Design], round: int) -> Belief:
         """Return a belief that has seen the labels and, at the designs that wait, itself."""
-        labelled, noise = history.labelled()
-        x = history.model.decode(labelled.x)
-        z = history.model.decode(history.model.ingest(waiting))
+        x, y, noise = history.measured()
+        z = history.observed(waiting)
         with torch.no_grad():
             mean, std = predictive(belief, z, None)
             spread = (std**2 - belief.posterior(z).std ** 2).clamp_min(1e-6 * std**2).sqrt()
-        noise = torch.full_like(labelled.y, float("nan")) if noise is None else noise
+        noise = torch.full_like(y, float("nan")) if noise is None else noise
         return history.recipe.reward_model.fit(
             torch.cat([x, z]),
-            torch.cat([labelled.y, mean.to(labelled.y)]),
-            torch.cat([noise.to(labelled.y), self.noise * spread.to(labelled.y)]),
+            torch.cat([y, mean.to(y)]),
+            torch.cat([noise.to(y), self.noise * spread.to(y)]),
             history.seed(round, Purpose.FIT),
         )
 

@@ -177,6 +177,11 @@ class Record:
         broke = (State.FAILED, State.FAILED_FOR_GOOD)
         return [measurement.told[-1] for _, measurement in sorted(self._now.items()) if measurement.state in broke]
 
+    @property
+    def first(self) -> int:
+        """The event at which anything was told first; 0 if nothing was."""
+        return next((seq for seq, _, _, label in self._acts if label is not None), 0)
+
     def last(self, *acts: Act) -> int:
         """Return the event at which one of these acts happened last; 0 for never."""
         return max((seq for seq, act, _, _ in self._acts if act in acts), default=0)

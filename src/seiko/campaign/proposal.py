@@ -15,17 +15,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seiko.campaign.candidates import CandidateSource, Labelled
+from seiko.campaign.climb import breed
 from seiko.campaign.errors import PoolExhausted
+from seiko.campaign.gathering import Gathering, observed, readable
+from seiko.campaign.prompts import prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
-from seiko.campaign.screens import sendable
 from seiko.campaign.selection import Pool
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
-from seiko.rewards import Symmetry, orbit
+from seiko.rewards import Belief, predictive
 
-__all__ = ["Proposal", "identity", "propose"]
+__all__ = ["Proposal", "predict", "propose"]
 
 ATTEMPTS = 20
 
@@ -43,14 +45,6 @@ class Proposal:
     x: State
     designs: list[Design]
     sources: list[str]
-
-
-def identity(model: DiffusionModel[Transition], x: State, same: Symmetry | None) -> list[str]:
-    """Return a key for each state, equal for states that are one design to the oracle."""
-    images = orbit(same, x)
-    keys = [design.key for design in model.export(images.flatten(0, 1))]
-    size = images.shape[1]
-    return [min(keys[i : i + size]) for i in range(0, len(keys), size)]
 
 
 def propose(
@@ -82,39 +76,45 @@ def propose(
     """
     sampler = ModelSampler(model) if sampler is None else sampler
     if recipe.selection.iid:
-        x = _as_they_come(recipe.candidates[0], model, sampler, labelled, seed, count)
-        return Proposal(x, model.export(x), [recipe.candidates[0].source] * count)
-    seen = set(known)
-    parts: list[State] = []
-    sources: list[str] = []
+        x, designs = _as_they_come(recipe.candidates[0], model, sampler, labelled, seed, count)
+        return Proposal(x, designs, [recipe.candidates[0].source] * count)
     wanted = max(recipe.pool, count) if score is not None else count
+    climb = recipe.climb if score is not None else None
+    in_all = wanted + (0 if climb is None else climb.generations * climb.size(wanted))
+    gathering = Gathering(sampler, known, recipe.screens, recipe.same)
     total = sum(source.share for source in recipe.candidates)
     for attempt in range(ATTEMPTS):
         for which, source in enumerate(recipe.candidates):
             size = max(1, round(wanted * source.share / total))
-            for start in range(0, size, chunk(sampler)):
-                n = min(chunk(sampler), size - start)
-                drawn = _draw(source, sampler, labelled, seed * 31 + which, attempt * size + start, n)
-                if drawn is None:
-                    continue
-                designs = model.export(drawn)
-                x = drawn[[row for row in sendable(designs, recipe.screens) if readable(model, designs[row])]]
-                new = _new_rows(identity(model, x, recipe.same), seen)
-                parts.append(x[new])
-                sources += [source.source] * len(new)
-                progress(min(len(sources), wanted), wanted)
-        if len(sources) >= count:
+            gathering.draw(source, labelled, seed * 31 + which, attempt * size, size)
+            progress(min(len(gathering), wanted), in_all)
+        if len(gathering) >= count:
             break
-    if len(sources) < count:
+    if len(gathering) < count:
         raise PoolExhausted(
-            f"only {len(sources)} new designs in {ATTEMPTS} pools of {wanted}, {count} are asked for: the model has "
+            f"only {len(gathering)} new designs in {ATTEMPTS} pools of {wanted}, {count} are asked for: the model has "
             "collapsed or the space is used up; ask for fewer, raise the KL coefficients (or lower the KL budget)"
             f"{', or loosen the screens' if recipe.screens else ''}"
         )
-    x = torch.cat(parts)
-    pool = Pool(x, None if score is None else _in_chunks(lambda part: score(model.decode(part)), x), model.distance)
-    rows = recipe.selection(pool, count)
-    return Proposal(x[rows], model.export(x[rows]), [sources[i] for i in rows])
+    values = None if score is None else gathering.values(score)
+    if score is not None and values is not None and climb is not None:
+        known_values = torch.zeros(0)
+        if len(labelled.x):
+            with torch.no_grad():
+                known_values = score(model.decode(labelled.x))
+        values = breed(
+            climb,
+            recipe.candidates,
+            gathering,
+            Labelled(labelled.x, known_values),
+            values,
+            score,
+            streams=(seed * 31, ATTEMPTS * wanted, wanted),
+            progress=lambda born: progress(wanted + born, in_all),
+        )
+    x = gathering.x
+    rows = recipe.selection(Pool(x, values, model.distance), count)
+    return Proposal(x[rows], [gathering.designs[i] for i in rows], [gathering.sources[i] for i in rows])
 
 
 def _as_they_come(
@@ -124,44 +124,28 @@ def _as_they_come(
     labelled: Labelled,
     seed: int,
     count: int,
-) -> State:
+) -> tuple[State, list[Design]]:
     """Return i.i.d. draws; only one that the model could not know again, and so never learn from, is drawn anew."""
     parts: list[State] = []
+    designs: list[Design] = []
     for attempt in range(ATTEMPTS):
-        missing = count - sum(map(len, parts))
-        x = _draw(source, sampler, labelled, seed, attempt * count, missing)
-        assert x is not None  # Fresh always draws
-        parts.append(x[[row for row, design in enumerate(model.export(x)) if readable(model, design)]])
-        if len(parts[-1]) == missing:
-            return torch.cat(parts)
-    raise PoolExhausted(f"the model could read only {sum(map(len, parts))} of its own draws, {count} are asked for")
+        missing = count - len(designs)
+        for start in range(0, missing, chunk(sampler)):
+            first, n = attempt * count + start, min(chunk(sampler), missing - start)
+            noise = Noise.seeded(seed, range(first, first + n))
+            x = source.propose(sampler, labelled, noise)
+            assert x is not None  # Fresh always draws
+            found = prompted(model.export(x), sampler.prompts(noise))
+            rows = [row for row, design in enumerate(found) if readable(model, design)]
+            parts.append(x[rows])
+            designs += [found[row] for row in rows]
+        if len(designs) == count:
+            return torch.cat(parts), designs
+    raise PoolExhausted(f"the model could read only {len(designs)} of its own draws, {count} are asked for")
 
 
-def readable(model: DiffusionModel[Transition], design: Design) -> bool:
-    """Whether the model knows the design again: one molecule has many spellings, and its usual one may be too long."""
-    try:
-        model.ingest([design])
-    except ValueError:
-        return False
-    return True
-
-
-def _draw(
-    source: CandidateSource, sampler: Sampler, labelled: Labelled, seed: int, first: int, count: int
-) -> State | None:
-    return source.propose(sampler, labelled, Noise.seeded(seed, range(first, first + count)))
-
-
-def _new_rows(keys: list[str], seen: set[str]) -> list[int]:
-    """Return the rows whose key was not seen, and remember them."""
-    rows = []
-    for row, key in enumerate(keys):
-        if key not in seen:
-            seen.add(key)
-            rows.append(row)
-    return rows
-
-
-def _in_chunks(score: Callable[[State], Tensor], x: State) -> Float[Tensor, "n"]:
+def predict(belief: Belief, model: DiffusionModel[Transition], batch: Proposal) -> list[tuple[float, float]]:
+    """Return mean and standard deviation of the label that is predicted for each design of a batch."""
+    parts = observed(model, batch.x, batch.designs)
     with torch.no_grad():
-        return torch.cat([score(part) for part in torch.split(x, 4096)])
+        return [pair for x in parts for pair in zip(*map(Tensor.tolist, predictive(belief, x, None)), strict=True)]

@@ -24,8 +24,11 @@ from typing import Any
 from seiko.campaign.comparisons import Comparisons
 from seiko.campaign.ledger import Event, LedgerCorrupted
 from seiko.campaign.lifecycle import CHARGED, WAITING, Record, State, act_of, after
+from seiko.campaign.plates import Plate
 from seiko.campaign.ratings import RatingBook
 from seiko.campaign.replicates import combine, combine_all
+from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
+from seiko.campaign.units import Units
 from seiko.designs import Design
 from seiko.oracles import Label
 
@@ -93,6 +96,9 @@ class RoundReport:
         held_out: Predictions of this round's fit on the labels that were held out from it.
         samples: Some fresh designs of the model after the round.
         seconds: Wall-clock time of `advance`.
+        prompts: What the look found for each prompt; empty for a model that takes none.
+        images: Some fresh images beside the pretrained model's; empty for other designs.
+        naturalness: How far images have gone from the pretrained model's; None for other designs.
     """
 
     round: int
@@ -111,6 +117,9 @@ class RoundReport:
     held_out: CalibrationReport | None
     samples: tuple[str, ...]
     seconds: float
+    prompts: tuple[PromptReport, ...] = ()
+    images: tuple[ImagePair, ...] = ()
+    naturalness: NaturalnessReport | None = None
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> RoundReport:
@@ -120,6 +129,9 @@ class RoundReport:
         for name in ("prequential", "held_out"):
             values[name] = CalibrationReport(**values[name]) if values.get(name) else None
         values["samples"] = tuple(values["samples"])
+        values["prompts"] = tuple(PromptReport(**row) for row in values.get("prompts", ()))
+        values["images"] = tuple(ImagePair(**row) for row in values.get("images", ()))
+        values["naturalness"] = NaturalnessReport(**values["naturalness"]) if values.get("naturalness") else None
         return cls(**values)
 
 
@@ -135,6 +147,8 @@ class RunState:
     labelled_at: dict[str, int] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     learnt_at: int = 0  # the last event that told or took away a label
+    plates: dict[str, Plate] = field(default_factory=dict)
+    units: Units | None = None  # that the last file's labels were made with
     comparisons: Comparisons = field(default_factory=Comparisons)
     ratings: RatingBook = field(default_factory=RatingBook)
     reports: list[RoundReport] = field(default_factory=list)
@@ -241,7 +255,7 @@ def fold(state: RunState, event: Event) -> None:
                 state.recipe, state.opened_at = payload["recipe"], event.created_at
             case "asked":
                 for row in payload["queries"]:
-                    design = Design(row["content"], row["kind"])
+                    design = Design(row["content"], row["kind"], row.get("prompt"))
                     state.queries[row["id"]] = Query(
                         id=row["id"],
                         design=design,
@@ -254,11 +268,18 @@ def fold(state: RunState, event: Event) -> None:
             case "told":
                 for id, labels in payload["labels"].items():
                     _told(state, id, labels, event.seq)
+                _keep_units(state, payload)
             case "attached":
                 for row in payload["designs"]:
                     if row["id"] not in state.queries:
                         state.queries[row["id"]] = unasked(row, "attached")
                     _told(state, row["id"], row["labels"], event.seq)
+                _keep_units(state, payload)
+            case "plated":
+                for row in payload["controls"]:
+                    state.queries[row["id"]] = unasked(row, "control")
+                for row in payload["plates"]:
+                    state.plates[row["name"]] = Plate.from_row(row, event.seq)
             case "retracted":
                 for id in payload["ids"]:
                     state.record(id).retract(event.seq, payload["reason"], payload.get("replicate"))
@@ -297,3 +318,8 @@ def _told(state: RunState, id: str, labels: dict[str, Any] | list[dict[str, Any]
     for label in [labels] if isinstance(labels, dict) else labels:
         state.record(id).label(seq, Label(**label))
     state.refresh(id, seq)
+
+
+def _keep_units(state: RunState, payload: dict[str, Any]) -> None:
+    if "units" in payload:
+        state.units = Units(**payload["units"])

@@ -13,12 +13,14 @@ from typing import Any, TypeAlias, TypeVar
 from seiko.campaign.errors import LabelConflict, UnknownQuery
 from seiko.campaign.lifecycle import Act, Forbidden, Record, State, act_of, after
 from seiko.campaign.state import RunState
+from seiko.campaign.units import Units
 from seiko.oracles import Label
 
 __all__ = [
     "LabelLike",
     "as_labels",
     "check_known",
+    "check_sense",
     "in_words",
     "label_rows",
     "new_labels",
@@ -104,6 +106,15 @@ def _allowed(id: str, act: Callable[[], T]) -> T:
         return act()
     except Forbidden as error:
         raise LabelConflict(f"query {id!r}: {error}; nothing was changed") from None
+
+
+def check_sense(state: RunState, units: Units | None) -> None:
+    """Raise `LabelConflict` if labels made with these units cannot stand beside those that the run has."""
+    if units is not None and state.units is not None and not units.same_sense(state.units):
+        raise LabelConflict(
+            f"the labels of this run were made with {state.units.in_words()}, these would be with {units.in_words()}: "
+            "use the same options"
+        )
 
 
 def check_known(state: RunState, ids: Iterable[str]) -> None:

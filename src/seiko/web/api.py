@@ -100,6 +100,8 @@ class LabelRequest(BaseModel):
     value: float | None = Field(default=None, description="Present exactly when the status is value; larger is better.")
     noise: float | None = Field(default=None, ge=0, description="Standard deviation of the measurement.")
     reason: str | None = Field(default=None, max_length=1000)
+    retry: bool = Field(default=False, description="Of a failed measurement: it is to be repeated.")
+    replicate: int = Field(default=1, ge=1, le=10_000, description="Which measurement of the design, from 1.")
 
 
 class TellRequest(BaseModel):
@@ -236,13 +238,14 @@ def ask(request: Request, response: Response, body: AskRequest) -> AskBody:
 @router.post("/tell", responses=_problems(400, 404, 409, 413))
 def tell(request: Request, body: TellRequest) -> TellBody:
     """Take labels: all of them, or none if one is wrong."""
-    labels: dict[str, Label] = {}
+    labels: dict[str, list[Label]] = {}
     for row in body.labels:
-        if row.id in labels:
-            raise ValueError(f"query {row.id!r} is there twice; a query has one label: keep one of them")
-        labels[row.id] = Label(status=row.status, value=row.value, noise=row.noise, reason=row.reason)
+        label = Label(**row.model_dump(exclude={"id"}))
+        if any(known.replicate == label.replicate for known in labels.get(row.id, ())):
+            raise ValueError(f"replicate {label.replicate} of query {row.id!r} is there twice: keep one, or number it")
+        labels.setdefault(row.id, []).append(label)
     taken, pending = web_of(request).desk.tell(labels)
-    return TellBody(taken=taken, known=len(labels) - taken, pending=pending)
+    return TellBody(taken=taken, known=len(body.labels) - taken, pending=pending)
 
 
 @router.post("/advance", status_code=202, responses=_problems(400, 409, 413))

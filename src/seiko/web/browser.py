@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from seiko.campaign import RunState
+from seiko.campaign import RunState, State
 from seiko.campaign.state import Query
 from seiko.oracles import Label
 
 __all__ = ["COLUMNS", "Filter", "Found", "Line", "find", "lines_of", "to_csv"]
 
-Status = Literal["", "pending", "value", "infeasible", "failed"]
 Sort = Literal["id", "value", "predicted", "error", "round", "source", "design"]
 COLUMNS = (
-    "id", "design", "kind", "round", "source", "status", "value", "noise", "reason", "predicted_mean", "predicted_std"
+    "id", "design", "kind", "prompt", "round", "source", "state", "status", "value", "noise", "reason",
+    "predicted_mean", "predicted_std",
 )  # fmt: skip
 
 
@@ -28,8 +28,8 @@ class Filter:
 
     Args:
         text: Part of the design or of its id, in any case; empty for all.
-        status: State of the label; empty for all.
-        round: Round that asked; 0 for all.
+        state: State of the query; empty for all.
+        round: Round that asked, 0 for what was not asked for; None for all.
         source: Where the candidate came from; empty for all.
         sort: Column.
         descending: Largest first; what has no value always comes last.
@@ -38,8 +38,8 @@ class Filter:
     """
 
     text: str = ""
-    status: Status = ""
-    round: int = 0
+    state: str = ""
+    round: int | None = None
     source: str = ""
     sort: Sort = "id"
     descending: bool = False
@@ -49,29 +49,25 @@ class Filter:
     @classmethod
     def read(cls, values: Any) -> Filter:
         """Read a filter from the query of an address; what makes no sense there is as if it were not there."""
-        status, sort = values.get("status", ""), values.get("sort", "id")
+        state, sort = values.get("state", ""), values.get("sort", "id")
         return cls(
             text=values.get("text", "").strip()[:200],
-            status=status if status in get_args(Status) else "",
-            round=_whole(values.get("round"), 0),
+            state=state if state in set(State) else "",
+            round=_whole(values.get("round")),
             source=values.get("source", "")[:100],
             sort=sort if sort in get_args(Sort) else "id",
             descending=values.get("down", "") == "1",
-            page=max(1, _whole(values.get("page"), 1)),
+            page=max(1, _whole(values.get("page")) or 1),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A query with its label, if it has one."""
+    """A query with its state and its label, if it has one."""
 
     query: Query
+    state: State
     label: Label | None
-
-    @property
-    def status(self) -> str:
-        """State of the label."""
-        return self.label.status if self.label is not None else "pending"
 
     @property
     def value(self) -> float | None:
@@ -105,7 +101,10 @@ class Found:
 
 def lines_of(state: RunState) -> list[Line]:
     """Return all queries with their labels, in the order asked."""
-    return [Line(query=query, label=state.labels.get(query.id)) for query in state.queries.values()]
+    return [
+        Line(query=query, state=state.stage(query.id), label=state.labels.get(query.id))
+        for query in state.queries.values()
+    ]
 
 
 def find(lines: Iterable[Line], wanted: Filter) -> Found:
@@ -118,14 +117,16 @@ def find(lines: Iterable[Line], wanted: Filter) -> Found:
 
 
 def to_csv(lines: Iterable[Line], wanted: Filter) -> str:
-    """Return all that was found as a table, as `seiko export --labels` writes it, with the pending ones."""
+    """Return all that was found as a table that can be filled in and told."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for line in _sorted([line for line in lines if _fits(line, wanted)], wanted):
         query, label = line.query, line.label
-        cells: list[Any] = [query.id, query.design.content, query.design.kind, query.round, query.source, line.status]
-        cells += [None, None, None] if label is None else [label.value, label.noise, _harmless(label.reason)]
+        design = query.design
+        cells: list[Any] = [query.id, design.content, design.kind, _harmless(design.prompt)]
+        cells += [query.round, query.source, line.state]
+        cells += [None] * 4 if label is None else [label.status, label.value, label.noise, _harmless(label.reason)]
         cells += [query.mean, query.std]
         writer.writerow(["" if cell is None else cell for cell in cells])
     return text.getvalue()
@@ -146,8 +147,8 @@ def _fits(line: Line, wanted: Filter) -> bool:
             or text in query.id
             or text in (query.design.prompt or "").lower()
         )
-        and wanted.status in ("", line.status)
-        and wanted.round in (0, query.round)
+        and wanted.state in ("", line.state)
+        and wanted.round in (None, query.round)
         and wanted.source in ("", query.source)
     )
 
@@ -171,5 +172,5 @@ def _sorted(lines: list[Line], wanted: Filter) -> list[Line]:
     return sorted(known, key=key, reverse=wanted.descending) + [line for line in lines if key(line) is None]
 
 
-def _whole(text: str | None, otherwise: int) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 9 else otherwise
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 9 else None

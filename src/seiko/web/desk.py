@@ -8,7 +8,7 @@ line: another process may ask, tell and advance beside the server. No verb here 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from seiko.campaign import Campaign, Comparison, RunState, UnknownQuery, best_of
 from seiko.campaign.artifacts import can_write
 from seiko.campaign.ratings import Rating
 from seiko.campaign.state import Query
-from seiko.designs import IMAGE
 from seiko.oracles import Label
 
 __all__ = ["Desk"]
@@ -95,11 +94,9 @@ class Desk:
             LedgerError: If the file is missing or damaged.
             ValueError: If the design is no image.
         """
-        if query.design.kind != IMAGE:
-            raise ValueError(f"query {query.id!r} is no image but {query.design.kind}")
-        return query.design.data or self._campaign.ledger.artifacts.get(query.design.content)  # files need no lock
+        return query.design.data or self._campaign.bytes_of(query.design)  # files need no lock
 
-    def tell(self, labels: Mapping[str, Label]) -> tuple[int, int]:
+    def tell(self, labels: Mapping[str, Sequence[Label]]) -> tuple[int, int]:
         """Take labels, all or none; return how many were new and how many are still missing."""
         with self._lock:
             taken = self._campaign.tell(labels)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from seiko.campaign import RunState
 from seiko.campaign.label_file import LabelFileError, parse_labels
 from seiko.campaign.state import Query
+from seiko.campaign.taking import new_labels
 from seiko.oracles import Label
 
 __all__ = ["Preview", "Row", "Upload", "UploadGone", "Uploads", "mended", "preview"]
@@ -76,6 +77,14 @@ class Preview:
     error: LabelFileError | None = None
     lines: tuple[tuple[int, str], ...] = ()
 
+    @property
+    def labels(self) -> dict[str, list[Label]]:
+        """The new labels by query."""
+        labels: dict[str, list[Label]] = {}
+        for row in self.new:
+            labels.setdefault(row.query.id, []).append(row.label)
+        return labels
+
 
 class Uploads:
     """Keeps a few files for a while.
@@ -127,9 +136,9 @@ def preview(upload: Upload, state: RunState) -> Preview:
     except LabelFileError as error:
         lines = _around(upload.data, error.line) if error.line else ()
         return Preview(upload=upload, new=[], known=0, missing=len(state.pending()), error=error, lines=lines)
-    new = [Row(state.queries[id], label) for id, label in labels.items() if state.labels.get(id) != label]
+    new = [Row(state.queries[id], label) for id, found in new_labels(state, labels).items() for label in found]
     waiting = {query.id for query in state.pending()} - set(labels)
-    return Preview(upload=upload, new=new, known=len(labels) - len(new), missing=len(waiting))
+    return Preview(upload=upload, new=new, known=sum(map(len, labels.values())) - len(new), missing=len(waiting))
 
 
 def mended(upload: Upload, line: int, text: str) -> bytes:

@@ -60,7 +60,8 @@ def test_taken_back_but_not_from_the_past(campaign: Campaign, tmp_path: Path) ->
     assert campaign.withdraw([beats(a, b), beats(b, c)]) == 1
     assert campaign.withdraw([beats(a, b)]) == 0
     state = campaign.state
-    assert list(state.comparisons) == [] and a in {query.id for query in state.pending()}
+    assert list(state.comparisons) == []
+    assert a in {query.id for query in state.pending()}
     assert state.comparisons.up_to(before) == [beats(a, b)]
     assert campaign.compare([beats(a, b)]) == 1
     assert campaign.state.comparisons.up_to(state.last_seq - 1) == []
@@ -71,7 +72,8 @@ def test_taken_back_but_not_from_the_past(campaign: Campaign, tmp_path: Path) ->
 def test_the_best_of_four_is_one_choice() -> None:
     found = best_of("a", ["d", "b", "c"], "ada")
     assert [c.loser for c in found] == ["d", "b", "c"]
-    assert len({c.choice for c in found}) == 1 and found[0].choice is not None
+    assert len({c.choice for c in found}) == 1
+    assert found[0].choice is not None
     assert {c.choice for c in best_of("a", ["b", "c", "d"], "ada")} == {found[0].choice}  # the order shown is no matter
     assert best_of("b", ["a", "c", "d"], "ada")[0].choice != found[0].choice
     assert best_of("a", ["b"]) == [Comparison(winner="a", loser="b")]

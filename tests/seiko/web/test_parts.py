@@ -190,8 +190,8 @@ def test_filter_sort_and_page() -> None:
     assert ids(sort="value", descending=True) == list("123456")
     assert ids(sort="predicted", descending=True) == list("654321")
     assert ids(sort="error") == list("213456")  # (-1 - 2) / .5 and (2 - 1) / .5
-    assert ids(status="pending") == list("456")
-    assert ids(status="infeasible") == ["3"]
+    assert ids(state="pending") == list("456")
+    assert ids(state="infeasible") == ["3"]
     assert ids(text="acg") == ["4"]
     assert ids(text="1-0005") == ["5"]
     assert ids(source="remask") == ids(round=2) == []
@@ -202,13 +202,12 @@ def test_filter_sort_and_page() -> None:
 
 def test_a_downloaded_batch_can_be_told() -> None:
     state = state_of(3)
-    rows = to_csv(lines_of(state), Filter(status="pending")).replace("pending,,", "value,1.5,")
-    assert {id: label.value for id, label in parse_labels(rows.encode(), state).items()} == dict.fromkeys(
-        state.queries, 1.5
-    )
+    rows = to_csv(lines_of(state), Filter(state="pending")).replace("pending,,,", "pending,,1.5,")
+    labels = parse_labels(rows.encode(), state)
+    assert {id: label.value for id, [label] in labels.items()} == dict.fromkeys(state.queries, 1.5)
 
 
-@given(st.dictionaries(st.sampled_from(["text", "status", "round", "source", "sort", "down", "page"]), st.text()))
+@given(st.dictionaries(st.sampled_from(["text", "state", "round", "source", "sort", "down", "page"]), st.text()))
 def test_any_address_is_some_page(values: dict[str, str]) -> None:
     found = find(lines_of(state_of(6)), Filter.read(values))
     assert 1 <= found.page <= found.pages

@@ -323,14 +323,14 @@ def test_designs_are_found_and_downloaded(serve: Any, sequences: Path) -> None:
     owner.post("/rate", query="1-0002", score="4")
     assert "<strong>4</strong> designs" in owner.get("/designs").text
     assert "<strong>1</strong> design<" in owner.get("/designs?text=ccg").text
-    part = owner.get("/designs?status=pending", headers={"HX-Request": "true", "HX-Target": "found"})
+    part = owner.get("/designs?state=pending", headers={"HX-Request": "true", "HX-Target": "found"})
     assert "<strong>3</strong> designs" in part.text
     assert "<html" not in part.text
-    table = owner.get("/designs.csv?status=value")
+    table = owner.get("/designs.csv?state=labelled")
     assert table.headers["content-disposition"] == 'attachment; filename="run-designs.csv"'
     [row] = csv.DictReader(io.StringIO(table.text))
     assert (row["id"], row["design"], row["value"]) == ("1-0002", "CCGTAC", "4.0")
-    assert owner.get("/designs?page=99&sort=frob&round=x&status=y").status_code == 200
+    assert owner.get("/designs?page=99&sort=frob&round=x&state=y").status_code == 200
 
 
 def test_agreement_is_shown(serve: Any, sequences: Path) -> None:

@@ -26,11 +26,12 @@ def designs(request: Request, session: Owner) -> Response:
     choices = {
         "rounds": sorted({line.query.round for line in lines}),
         "sources": sorted({line.query.source for line in lines}),
+        "states": sorted({line.state for line in lines}),
     }
 
     def address(place: str = "/designs", **changes: object) -> str:
         given = {
-            "text": wanted.text, "status": wanted.status, "round": wanted.round or "", "source": wanted.source,
+            "text": wanted.text, "state": wanted.state, "round": wanted.round, "source": wanted.source,
             "sort": wanted.sort, "down": int(wanted.descending), "page": found.page,
         } | changes  # fmt: skip
         return f"{place}?{urlencode({name: value for name, value in given.items() if value not in ('', None)})}"

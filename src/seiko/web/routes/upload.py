@@ -70,7 +70,7 @@ def take(request: Request, session: Owner, form: Form, id: str) -> Response:
     if found.error is not None:
         return _show(request, session, kept)
     try:
-        taken, _ = web.desk.tell({row.query.id: row.label for row in found.new})
+        taken, _ = web.desk.tell(found.labels)
     except LabelFileError:
         return _show(request, session, kept)
     web.uploads.drop(id)
