@@ -1,4 +1,4 @@
-"""Which of people's ratings are new, which labels they complete, and which can be taken back: decided before writing."""
+"""Which ratings are new, which labels they complete, which can be taken back: decided before anything is written."""
 
 from __future__ import annotations
 
