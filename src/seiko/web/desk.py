@@ -8,7 +8,9 @@ line: another process may ask, tell and advance beside the server. No verb here 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +38,7 @@ class Desk:
         self.place, self.modules = place, modules
         self._campaign = Campaign.open(place, modules=modules)
         self._lock = threading.RLock()
+        self._ratings: deque[tuple[Rating, Future[list[str]]]] = deque()  # that wait for the next append
         self.recipe = self._campaign.recipe
 
     def close(self) -> None:
@@ -102,10 +105,29 @@ class Desk:
             taken = self._campaign.tell(labels)
             return taken, len(self._campaign.state.pending())
 
-    def rate(self, ratings: Iterable[Rating], *, raters: int, step: float) -> list[str]:
-        """Take ratings; return the queries that were labelled by them."""
+    def rate(self, rating: Rating, *, raters: int, step: float) -> list[str]:
+        """Take a rating; return the queries that were labelled by it, or by those that came at the same time.
+
+        An append waits for the disk. Ratings that come while another one waits are taken together by the next append,
+        so that many raters wait hardly longer than one; if one of them is wrong, each is taken by itself.
+        """
+        own: Future[list[str]] = Future()
+        self._ratings.append((rating, own))
         with self._lock:
-            return self._campaign.rate(ratings, raters=raters, step=step)
+            together = [self._ratings.popleft() for _ in range(len(self._ratings))]
+            if not together:
+                return own.result()  # somebody who held the lock before has taken it along
+            try:
+                labelled = self._campaign.rate([each for each, _ in together], raters=raters, step=step)
+                for _, future in together:
+                    future.set_result(labelled)
+            except Exception:
+                for each, future in together:
+                    try:
+                        future.set_result(self._campaign.rate([each], raters=raters, step=step))
+                    except Exception as error:
+                        future.set_exception(error)
+        return own.result()
 
     def unrate(self, query: str, rater: str) -> Rating:
         """Take a rating back; return what it was."""

@@ -44,7 +44,7 @@ def rate(request: Request, session: Visitor, form: Form) -> Response:
     web = web_of(request)
     name = session.person.name
     rating = _rating(form, name, web)
-    web.desk.rate([rating], raters=web.options.raters, step=web.options.scale.step)
+    web.desk.rate(rating, raters=web.options.raters, step=web.options.scale.step)
     if "hx-request" not in request.headers:
         return RedirectResponse("/rate", 303)
     with web.desk.reading() as state:
