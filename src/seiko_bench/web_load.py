@@ -47,7 +47,16 @@ def web() -> Protocol:
             f"{PAUSE:g} s on average, {SCORES} scores a label; times in seconds"
         ),
         methods={"raters": _raters},
-        headline=("errors", "lost", "requests_a_second", "score.p50", "score.p95", "gallery.p95", "picture.p95"),
+        headline=(
+            "errors",
+            "lost",
+            "requests_a_second",
+            "score.p50",
+            "score.p95",
+            "gallery.p95",
+            "picture.p95",
+            "server_ms_a_request",
+        ),  # fmt: skip
     )
 
 
@@ -66,9 +75,10 @@ def _raters(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     process, links = _serve(folder, names, scores)
     tally = _Tally()
     try:
-        started = time.monotonic()
+        asyncio.run(_warm(links))
+        used, started = _processor_seconds(process.pid), time.monotonic()
         asyncio.run(_all(links, seconds, seed, tally))
-        took = time.monotonic() - started
+        took, used = time.monotonic() - started, _processor_seconds(process.pid) - used
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
@@ -82,6 +92,7 @@ def _raters(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
         "load_average": round(os.getloadavg()[0], 1),
         "requests": sum(map(len, tally.seconds.values())),
         "requests_a_second": sum(map(len, tally.seconds.values())) / took,
+        "server_ms_a_request": 1000 * used / max(1, sum(map(len, tally.seconds.values()))),
         "errors": len(tally.errors),
         "first_errors": tally.errors[:5],
         **{kind: _quantiles(values) for kind, values in tally.seconds.items()},
@@ -127,12 +138,21 @@ def _serve(folder: Path, names: list[str], scores: int) -> tuple[subprocess.Pope
     return process, {name: url for role, name, url in lines if role == "rater"}
 
 
-async def _all(links: dict[str, str], seconds: float, seed: int, tally: _Tally) -> None:
+def _processor_seconds(process: int) -> float:
+    """Return what a process has used of processors so far, which does not depend on what else the machine does."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def _warm(links: dict[str, str]) -> None:
+    """Wait until the server has loaded, before the clock starts."""
     import httpx
 
-    # one that waits until the server has loaded, before the clock starts
     async with httpx.AsyncClient(timeout=120) as client:
         await client.get(next(iter(links.values())).split("#")[0])
+
+
+async def _all(links: dict[str, str], seconds: float, seed: int, tally: _Tally) -> None:
     end = time.monotonic() + seconds
     people = (_one(name, link, end, random.Random(f"{seed} {name}"), tally) for name, link in links.items())
     await asyncio.gather(*people)

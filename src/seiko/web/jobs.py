@@ -171,7 +171,9 @@ class Jobs:
         with self._lock:
             if self._job is None or self._job.status != "running":
                 return
-            ended = {"seconds": time.monotonic() - self._job.started} if "status" in message else {}
+            ended: dict[str, Any] = {}
+            if "status" in message:
+                ended["seconds"] = time.monotonic() - self._job.started
             known = {"status", "stage", "steps", "total", "numbers", "result"}
             changes = {name: value for name, value in message.items() if name in known}
             self._job = dataclasses.replace(self._job, **changes, **ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -23,7 +24,7 @@ def designs(request: Request, session: Owner) -> Response:
         lines = lines_of(state)
     wanted = Filter.read(request.query_params)
     found = find(lines, wanted)
-    choices = {
+    choices: dict[str, Any] = {
         "rounds": sorted({line.query.round for line in lines}),
         "sources": sorted({line.query.source for line in lines}),
         "states": sorted({line.state for line in lines}),

@@ -34,8 +34,7 @@ def gallery(request: Request, session: Visitor, first: str = "") -> Response:
         can_undo = last is not None and _can_undo(state, last.query, name)
         round = state.round
     chosen = sorted(waiting, key=lambda query: query.id != first)[: web.options.batch]
-    values = {"queries": chosen, "waiting": len(waiting), "done": done, "can_undo": can_undo, "round": round}
-    return page(request, "rate.html", session, **values)
+    return page(request, "rate.html", session, queries=chosen, done=done, can_undo=can_undo, round=round)
 
 
 @router.post("/rate")
