@@ -25,7 +25,7 @@ __all__ = ["app"]
 SECONDS = 120.0
 CALLS = 1000
 PRIOR = "seiko:zinc250k"
-OPTIONAL = ("theory", "pmo", "qed", "prior", "faults", "load")
+OPTIONAL = ("theory", "pmo", "qed", "prior", "faults", "load", "web")
 """Benchmarks with options, or extras of their own: they are made when they are asked for."""
 
 
@@ -61,7 +61,7 @@ _console = Console(stderr=True)
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="tfbind8, ehrlich, theory, qed, pmo, prior, faults or load")],
+    name: Annotated[str, typer.Argument(help="tfbind8, ehrlich, theory, qed, pmo, prior, faults, load or web")],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
     methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A few labels only: does it run?")] = False,
@@ -173,6 +173,10 @@ def _protocol(name: str, options: Options) -> Protocol:
             from seiko_bench.molecules.prior import prior
 
             return prior(options.prior)
+        case "web":
+            from seiko_bench.web_load import web
+
+            return web()
     if name not in PROTOCOLS:
         raise typer.BadParameter(f"no benchmark is called {name!r}; there are: {', '.join((*PROTOCOLS, *OPTIONAL))}")
     return PROTOCOLS[name]
