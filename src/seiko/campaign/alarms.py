@@ -42,7 +42,8 @@ SURE = 0.01  # chance of a false alarm, each rule
 LEAST_COVERAGE = 0.9
 FEWER_FEASIBLE = 0.1
 MOST_INFEASIBLE = 0.3
-LEAST_DIVERSITY = {"smiles": (0.4, "in Tanimoto distance")}  # mean pairwise distance, by kind of design
+# Mean pairwise distance, by kind of design; images are judged against the pretrained model's own, in `report.images`.
+LEAST_DIVERSITY = {"smiles": (0.4, "in Tanimoto distance"), "image": (0.0, "")}
 LEAST_LETTERS = (1.0, "positions")
 LETTERS = ("dna", "protein", "tokens")
 COLLAPSE = 0.3  # of the first round's diversity

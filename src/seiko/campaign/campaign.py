@@ -248,14 +248,10 @@ class Campaign:
             self.ledger.require_writable()
             batch = max((query.batch for query in asked), default=1) + (1 if another and asked else 0)
             queries = self._choose(state, more, len(asked), batch, progress)
-            for query in queries:
-                if query.design.data is not None:
-                    self.ledger.artifacts.put(query.design.data)
+            self._keep(query.design for query in queries)
             rows = [_query_row(query) for query in queries]
-            try:
-                self._append("asked", {"round": state.round, "batch": batch, "queries": rows})
-            except LedgerConflict:
-                continue  # somebody else asked meanwhile: fold, and return what they were given
+            if not self._append_slowly("asked", {"round": state.round, "batch": batch, "queries": rows}, more):
+                continue  # somebody else asked meanwhile: return what they were given
             return queries if another else self._with_files(self._state.pending(self._state.round))
 
     def lay_out(
@@ -350,6 +346,7 @@ class Campaign:
         def decide(state: RunState) -> dict[str, Any]:
             check_sense(state, units)
             rows = attached_rows(state, self._history.model, self.recipe.same, given)
+            self._keep(measured)
             return {"designs": rows} if units is None else {"designs": rows, "units": asdict(units)}
 
         rows = self._decide("attached", decide)["designs"]
@@ -359,7 +356,7 @@ class Campaign:
         """Return the labels that `attach` would take, and take none; raises as it does."""
         rows = attached_rows(self.state, self._history.model, self.recipe.same, measured)
         return [
-            (Design(row["content"], row["kind"]), Label(**label))
+            (Design(row["content"], row["kind"], row.get("prompt")), Label(**label))
             for row in rows
             for label in (row["labels"] if isinstance(row["labels"], list) else [row["labels"]])
         ]
@@ -495,9 +492,7 @@ class Campaign:
             report, weights, belief = self._move(state, progress)
             artifact = self.ledger.artifacts.put_tensors(weights) if weights is not None else None
             seq = state.last_seq
-            try:
-                self._append("advanced", {"report": asdict(report), "weights": artifact, "fitted_to": seq})
-            except LedgerConflict:
+            if not self._append_slowly("advanced", {"report": asdict(report), "weights": artifact, "fitted_to": seq}):
                 continue  # the model was moved for a round that another process may have finished: it is loaded again
             self._history.finished(report.round, belief, artifact)
             return report
@@ -515,7 +510,7 @@ class Campaign:
 
         Raises:
             ValueError: If that round is not finished.
-            TypeError: If there are prompts and the model takes none.
+            NoPrompts: If there are prompts and the model takes none.
         """
         return self._sampled(draw_designs, n, seed, round, prompts)
 
@@ -549,12 +544,39 @@ class Campaign:
     def _with_files(self, queries: list[Query]) -> list[Query]:
         return [replace(query, design=self._history.with_file(query.design)) for query in queries]
 
+    def _keep(self, designs: Iterable[Design]) -> None:
+        """Put the files of images into the run folder, before the event that names them."""
+        for design in designs:
+            if design.data is not None:
+                self.ledger.artifacts.put(design.data)
+
     def _refresh(self) -> None:
         refresh(self.ledger, self._state)
 
     def _append(self, kind: str, payload: dict[str, Any]) -> None:
         self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)
         self._refresh()
+
+    def _append_slowly(self, kind: str, payload: dict[str, Any], charge: int = 0) -> bool:
+        """Append what took long to decide, although labels were told meanwhile: else many who tell keep one from it.
+
+        What was chosen or fitted was so before those labels, and says so by its number. Returns whether it was taken:
+        not if queries or rounds came meanwhile, or the budget has not the labels left that it charges.
+        """
+
+        def grounds(state: RunState) -> tuple[int, int]:
+            return len(state.queries), len(state.reports)
+
+        before = grounds(self._state)
+        while True:
+            try:
+                self._append(kind, payload)
+            except LedgerConflict:
+                state = self.state
+                if grounds(state) != before or charge > self.recipe.budget - state.charged:
+                    return False
+            else:
+                return True
 
     def _decide(self, kind: str, decide: Callable[[RunState], dict[str, Any]]) -> dict[str, Any]:
         """Append what is decided from the present; if somebody appended meanwhile, it is decided anew."""

@@ -200,7 +200,7 @@ def _in_layout(row: Row, state: RunState, reading: Reading) -> Measurement | Non
         which = f"there is no plate {name!r}" if name else "which plate is it?"
         raise row.error("plate", f"{which} (--plate NAME, or a column plate); there are {', '.join(state.plates)}")
     well, plate = well_name(text), state.plates[name]
-    if well not in plate.at:
+    if well is None or well not in plate.at:
         raise row.error("well", f"there is nothing in {text!r:.20} of plate {name}")
     return plate.at[well]
 

@@ -18,7 +18,7 @@ from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.climb import breed
 from seiko.campaign.errors import PoolExhausted
 from seiko.campaign.gathering import Gathering, observed, readable
-from seiko.campaign.prompts import prompted
+from seiko.campaign.prompts import choose_for_prompts, prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
 from seiko.campaign.selection import Batchwise, Pool, TopAcquisition
@@ -116,7 +116,8 @@ def propose(
     if isinstance(score, Batchwise) and values is not None and isinstance(recipe.selection, TopAcquisition):
         rows = score.choose(gathering.values(score.gains), values, count)
     else:
-        rows = recipe.selection(Pool(x, values, model.distance), count)
+        pool = Pool(x, values, model.distance)
+        rows = choose_for_prompts(recipe.selection, pool, count, [design.prompt for design in gathering.designs])
     return Proposal(x[rows], [gathering.designs[i] for i in rows], [gathering.sources[i] for i in rows])
 
 

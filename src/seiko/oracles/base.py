@@ -7,13 +7,13 @@ never enters the regression as a number. Failed is the measurement's fault, not 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from seiko.designs import Design
 
-__all__ = ["Label", "Oracle"]
+__all__ = ["Label", "Oracle", "StreamingOracle"]
 
 Status = Literal["value", "infeasible", "failed"]
 
@@ -94,4 +94,13 @@ class Oracle(Protocol):
 
     def __call__(self, designs: Sequence[Design]) -> list[Label]:
         """Return one label for each design, in order."""
+        ...
+
+
+@runtime_checkable
+class StreamingOracle(Oracle, Protocol):
+    """An oracle that gives each label when it has it, so that those before an accident are kept."""
+
+    def answers(self, designs: Sequence[Design]) -> Iterator[tuple[int, Label]]:
+        """Yield position and label of each design once, in any order."""
         ...
