@@ -194,7 +194,8 @@ class Objectives:
         generator = torch.Generator().manual_seed(seed)
         if self.scalarisation == "hypervolume":
             normal = torch.randn(len(self.properties), generator=generator, dtype=torch.float64).abs().clamp_min(1e-3)
-            return normal / normal.norm()
+            direction: Tensor = normal / normal.norm()
+            return direction
         u = torch.rand(len(self.properties), generator=generator, dtype=torch.float64).clamp_min(1e-12)
         return -u.log() / (-u.log()).sum()
 
