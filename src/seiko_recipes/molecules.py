@@ -23,7 +23,7 @@ from seiko.campaign import (
     Substructure,
 )
 from seiko.models import FullFineTuning, GraphFeatures, GraphSource, LoRA, MaskedLMSource
-from seiko.oracles import Oracle, PythonFunction, oracle_named
+from seiko.oracles import oracle_from
 from seiko.priors import SIDE_FILE, prior_folder
 from seiko.rewards import (
     MLP,
@@ -94,8 +94,9 @@ def molecules(
     """Design molecules with a property that is costly to measure: QED, a task of PMO, or your own function.
 
     Args:
-        oracle: qed, plogp, sa, a task of PMO (celecoxib_rediscovery, ...), or your own as module:function, called with
-            one SMILES; a laboratory answers by ask and tell whatever stands here.
+        oracle: qed, plogp, sa, a task of PMO (celecoxib_rediscovery, ...), or your own: module:function, called with
+            one SMILES, workers:module:function, command:PROGRAM ..., https://...; a laboratory answers by ask and tell
+            whatever stands here.
         budget: Labels in all.
         rounds: Batches that they are bought in.
         seed: Seeds everything.
@@ -150,7 +151,7 @@ def molecules(
             num_steps=num_steps,
             precision="auto",
         ),
-        oracle=_oracle(oracle, noise, seed),
+        oracle=oracle_from(oracle, noise=noise, seed=seed),
         reward_model=_reward(reward, prior),
         acquisition=acquisition_of(acquisition, c),
         final_acquisition=None if paper or final_acquisition is None else acquisition_of(final_acquisition, c),
@@ -197,7 +198,8 @@ def graphs(
     """Design small molecules as graphs, by Gaussian diffusion of atoms and bonds: up to nine heavy atoms (QM9).
 
     Args:
-        oracle: qed, plogp, sa, a task of PMO, or your own as module:function, called with one SMILES.
+        oracle: qed, plogp, sa, a task of PMO, or your own: module:function, called with one SMILES, or as in
+            `molecules`.
         budget: Labels in all.
         rounds: Batches that they are bought in.
         seed: Seeds everything.
@@ -220,7 +222,7 @@ def graphs(
     return Recipe(
         name="graphs",
         model=GraphSource(name=prior, num_steps=num_steps),
-        oracle=_oracle(oracle, noise, seed),
+        oracle=oracle_from(oracle, noise=noise, seed=seed),
         reward_model=Ensemble(network=MLP(feature=GraphFeatures())),
         acquisition=acquisition_of(acquisition, c),
         final_acquisition=None if paper or final_acquisition is None else acquisition_of(final_acquisition, c),
@@ -253,14 +255,6 @@ def _graph_update(name: GraphUpdateName) -> Update[Any] | None:
             return Distill(learning_rate=rate)
         case "none":
             return None
-
-
-def _oracle(name: str, noise: float, seed: int) -> Oracle:
-    if ":" not in name:
-        return oracle_named(name, noise=noise, seed=seed)
-    if noise:
-        raise ValueError(f"noise is added to the oracles that come with seiko; {name} answers as it does")
-    return PythonFunction(target=name)
 
 
 def _reward(name: RewardName, prior: str) -> RewardModel:

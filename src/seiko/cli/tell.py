@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seiko.cli.errors import InputError
-from seiko.cli.images import measured_images, read_manifest
+from seiko.cli.images import measured_images
 from seiko.cli.output import as_csv, as_json, deliver, say
 from seiko.cli.runs import RunPlace, open_run, read_state
 from seiko.designs import IMAGE
@@ -37,8 +37,8 @@ def tell(
             metavar="FILE",
             show_default=False,
             help="A table with id (or well) and value and, if you like, noise, status (value, infeasible, failed), "
-            "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; a folder of "
-            "images with a manifest.csv; - is standard input.",
+            "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; or winner, "
+            "loser and, if you like, rater, choice, tie; a folder of images with a manifest.csv; - is standard input.",
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print what would be taken, take nothing.")] = False,
@@ -64,24 +64,36 @@ def tell(
         typer.Option("--plate", metavar="NAME", help="Plate that the wells are of.", show_default="the only one"),
     ] = None,
 ) -> None:
-    """Take the labels of a file: all of them, or none if one line is wrong."""
+    """Take the labels or comparisons of a file: all of them, or none if one line is wrong."""
+    from seiko.campaign.comparison_file import is_comparison_file
     from seiko.campaign.label_file import Reading
     from seiko.campaign.units import Units
+    from seiko.cli.compare import tell_comparisons
 
     units = Units(scale=scale, log10=log10, minimise=minimise)
     reading = Reading(columns=_columns(column or []), units=units, plate=plate)
-    if file == "-":
-        data, name = sys.stdin.buffer.read(), "standard input"
-    elif not Path(file).is_dir():
-        data, name = Path(file).read_bytes(), file
+    if attach and file != "-" and Path(file).is_dir():
+        _attach_images(run, Path(file), reading, dry_run)
+        return
+    data, name = _read(run, file)
+    if is_comparison_file(data):
+        tell_comparisons(run, data, name, dry_run=dry_run)
     elif attach:
-        return _attach_images(run, Path(file), reading, dry_run)
-    else:
-        data, name = read_manifest(Path(file), read_state(run))
-    if attach:
         _attach(run, data, name, reading, dry_run)
     else:
         _tell(run, data, name, reading, dry_run)
+
+
+def _read(run: str, file: str) -> tuple[bytes, str]:
+    """Return what was given, and its name for messages; of a folder of images its table."""
+    if file == "-":
+        return sys.stdin.buffer.read(), "standard input"
+    if Path(file).is_dir():
+        from seiko.cli.images import read_manifest
+
+        data, path = read_manifest(Path(file), read_state(run))
+        return data, str(path)
+    return Path(file).read_bytes(), file
 
 
 def _tell(run: str, data: bytes, name: str, reading: Reading, dry_run: bool) -> None:

@@ -51,7 +51,7 @@ def report_data(
     data = ReportData(
         title=title or recipe.name,
         recipe_name=recipe.name,
-        run_name=campaign.ledger.root.absolute().name,
+        run_name=campaign.ledger.name,
         seiko_version=seiko.__version__,
         created_at=_in_words(state.opened_at),
         budget=recipe.budget,
@@ -69,7 +69,9 @@ def report_data(
         diversity_unit="positions" if molecules is None else "Tanimoto distance",
         diversity_max=(None if length is None else float(length)) if molecules is None else 1.0,
         alarms=alarms(state, nats, space) + (() if molecules is None else drift_alarms(molecules)),
-        recommendations=recommendations(state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space),
+        recommendations=recommendations(
+            state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space, stop=recipe.stop
+        ),
     )
     return with_images(campaign, data)
 
