@@ -91,10 +91,9 @@ def ask(
                 seed=layout_seed,
             )
             rows = _plate_rows(campaign, plates)
-    designs = [query.design for query in queries]
     try:
-        if pictures and only_images(designs):
-            deliver_images(out, PICTURE_COLUMNS, rows, designs, force=force)
+        if pictures and only_images([query.design for query in queries]):
+            deliver_images(out, PICTURE_COLUMNS, rows, [query.design for query in queries], force=force)
         else:
             deliver(as_batch(rows, format, queries, out), out, force=force)
     except InputError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seiko.cli.errors import InputError
-from seiko.cli.images import measured_images
+from seiko.cli.images import measured_images, read_manifest
 from seiko.cli.output import as_csv, as_json, deliver, say
 from seiko.cli.runs import RunPlace, open_run, read_state
 from seiko.designs import IMAGE
@@ -72,28 +72,20 @@ def tell(
 
     units = Units(scale=scale, log10=log10, minimise=minimise)
     reading = Reading(columns=_columns(column or []), units=units, plate=plate)
-    if attach and file != "-" and Path(file).is_dir():
-        _attach_images(run, Path(file), reading, dry_run)
-        return
-    data, name = _read(run, file)
+    if file == "-":
+        data, name = sys.stdin.buffer.read(), "standard input"
+    elif not Path(file).is_dir():
+        data, name = Path(file).read_bytes(), file
+    elif attach:
+        return _attach_images(run, Path(file), reading, dry_run)
+    else:
+        data, name = read_manifest(Path(file), read_state(run))
     if is_comparison_file(data):
         tell_comparisons(run, data, name, dry_run=dry_run)
     elif attach:
         _attach(run, data, name, reading, dry_run)
     else:
         _tell(run, data, name, reading, dry_run)
-
-
-def _read(run: str, file: str) -> tuple[bytes, str]:
-    """Return what was given, and its name for messages; of a folder of images its table."""
-    if file == "-":
-        return sys.stdin.buffer.read(), "standard input"
-    if Path(file).is_dir():
-        from seiko.cli.images import read_manifest
-
-        data, path = read_manifest(Path(file), read_state(run))
-        return data, str(path)
-    return Path(file).read_bytes(), file
 
 
 def _tell(run: str, data: bytes, name: str, reading: Reading, dry_run: bool) -> None:

@@ -17,6 +17,7 @@ from seiko.campaign import CalibrationReport, Campaign, Query, RoundReport, RunS
 from seiko.models import Alphabet, MaskedLM
 from seiko.report.advice import alarms, recommendations
 from seiko.report.data import CalibrationRow, DesignRow, LogoData, MoleculeData, ReportData, RoundRow
+from seiko.report.front import front_data
 from seiko.report.image_run import image_data, with_images
 from seiko.report.molecule_changes import drift_alarms
 from seiko.updates import KLBudget
@@ -72,6 +73,7 @@ def report_data(
         recommendations=recommendations(
             state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space, stop=recipe.stop
         ),
+        front=None if recipe.objectives is None else front_data(state, recipe.objectives),
     )
     return with_images(campaign, data)
 

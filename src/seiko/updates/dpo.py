@@ -9,15 +9,14 @@ policy with no loss to lose has G = A + const: the optimum of `Problem`, as for 
 
     DPO            pairs of the policy's own paths, P from the objective: another way down the same problem, that needs
                    no gradient of the objective and no baseline
-    PreferenceDPO  pairs of designs that raters compared, or that labels rank, noised to a random step, as the baseline
-                   of Wallace et al.; no objective at all. The log-ratio of a step is
+    PreferenceDPO  pairs of designs that raters compared, or that labels rank, on paths of the forward process that end
+                   in them; no objective at all. The baseline of Wallace et al.
 
-                       Gaussian   KL(q || p_j) - KL(q || p),    q the law of x_s given x_t and x_0: their Eq. 14 with
-                                                                the weight of the exact bound
-                       masked     log p(x_0 | x_t) - log p_j(x_0 | x_t) over the letters revealed in the step
+With all steps of a path its log-ratio is exact, and so is the optimum. With a share of them, as published, a step
+stands for the others inside of the sigmoid (Jensen's bound), which leads the same way, and not as far:
 
-                   times the number of steps. With one step a pair it stands inside of the sigmoid (Jensen's bound, as
-                   there): the loss then pulls less than it should where steps differ. All steps are exact.
+    Gaussian       KL(q || p_j) - KL(q || p),    q the law of x_s given x_t and x_0: Eq. 14, at the weight of the path
+    masked         log p(x_0 | x_t) - log p_j(x_0 | x_t), averaged over which letters the step reveals
 
 References:
     Rafailov et al., "Direct preference optimization", NeurIPS 2023, https://arxiv.org/abs/2305.18290 (Eq. 7);
@@ -38,6 +37,7 @@ from torch.nn.functional import logsigmoid
 from seiko.diffusion import (
     DDIM,
     Conditioning,
+    GaussianTransition,
     MaskedDiffusion,
     Noise,
     Policy,
@@ -48,11 +48,11 @@ from seiko.diffusion import (
 )
 from seiko.updates.base import SUBSET, Problem, StepReport, UpdateState, adam, choose_steps, descend, report
 
-__all__ = ["DPO", "PreferenceDPO", "PreferenceUpdate", "noised"]
+__all__ = ["DPO", "PreferenceDPO", "PreferenceUpdate", "forward_path", "noised"]
 
 T = TypeVar("T", bound=Transition)
 
-_PAIR, _STEP, _NOISE = -40, -41, -42  # sub-streams: which pair, which step, its noise
+_PAIR, _NOISE, _STEP = -40, -41, -1000  # sub-streams: which pair, the noise of its path, a step of it
 
 
 def _loss(gain: Float[Tensor, "b"], preferred: Float[Tensor, "b"]) -> Tensor:
@@ -147,12 +147,21 @@ class PreferenceUpdate:
         """Learn from a random batch of pairs, one a stream of noise; a rollout of as many paths is for the report."""
         rows = (noise.fold_in(_PAIR).uniform((1,))[:, 0] * len(self.winners)).long().clamp_max(len(self.winners) - 1)
         total, steps = torch.zeros(len(rows), device=self.winners.device), policy.num_steps
-        for k in choose_steps(steps, self.config.share, noise.fold_in(SUBSET)):
-            of_pair = noise.fold_in(_NOISE - k)  # winner and loser share their noise: less of it in the difference
-            won = self._ratio(policy, problem, self.winners[rows], steps - k, conditioning, of_pair)
-            lost = self._ratio(policy, problem, self.losers[rows], steps - k, conditioning, of_pair)
-            total = total + won - lost
-        gain = total * steps / max(1, round(self.config.share * steps))
+        of_pair = noise.fold_in(_NOISE)  # winner and loser share their noise: less of it in the difference
+        won, lost = self.winners[rows], self.losers[rows]
+        if self.config.share == 1.0:
+            paths = forward_path(self.process, won, of_pair), forward_path(self.process, lost, of_pair)
+            for k in range(steps, 0, -1):
+                of_step = [self._ratio(policy, problem, path[k], path[k - 1], None, k, conditioning) for path in paths]
+                total = total + of_step[0] - of_step[1]
+            gain = total
+        else:
+            chosen = choose_steps(steps, self.config.share, noise.fold_in(SUBSET))
+            for k in (steps - i for i in chosen):
+                for x_0, sign in ((won, 1.0), (lost, -1.0)):
+                    x_t, x_s = noised(self.process, x_0, k, of_pair.fold_in(k))
+                    total = total + sign * self._ratio(policy, problem, x_t, x_s, x_0, k, conditioning)
+            gain = total * steps / len(chosen)
         loss = _loss(gain, torch.full_like(gain, 1.0 - self.config.smoothing))
         norm = descend(state, loss, self.config.max_grad_norm)
         with torch.no_grad():
@@ -161,17 +170,25 @@ class PreferenceUpdate:
         right = float((gain.detach() > 0).float().mean())
         return report(objective, kls, problem, grad_norm=norm, loss=float(loss.detach()), right=right)
 
+    @staticmethod
     def _ratio(
-        self, policy: Policy[T], problem: Problem[T], x_0: State, k: int, conditioning: Conditioning, noise: Noise
+        policy: Policy[T],
+        problem: Problem[T],
+        x_t: State,
+        x_s: State,
+        x_0: State | None,
+        k: int,
+        conditioning: Conditioning,
     ) -> Tensor:
-        """Return one step's part of G at designs, reward units."""
-        x_t, x_s = noised(self.process, x_0, k, noise)
-        gain = problem.temperature * policy.transition(x_t, k, conditioning).log_likelihood(x_s, x_0)
+        """Return one step's part of G, reward units; averaged over the x_s that lead to x_0 if that is given."""
+
+        def score(policy: Policy[T]) -> Tensor:
+            law = policy.transition(x_t, k, conditioning)
+            return law.log_prob(x_s) if x_0 is None else law.log_likelihood(x_s, x_0)
+
         with torch.no_grad():
-            for anchor in problem.anchors:
-                law = anchor.policy.transition(x_t, k, conditioning)
-                gain = gain - anchor.coefficient * law.log_likelihood(x_s, x_0)
-        return gain
+            anchored = torch.stack([anchor.coefficient * score(anchor.policy) for anchor in problem.anchors]).sum(0)
+        return problem.temperature * score(policy) - anchored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +200,8 @@ class PreferenceDPO:
 
     Args:
         learning_rate: Adam's.
-        share: Share of the steps that a pair is looked at in, at least one; a fresh random subset each time.
+        share: Share of the steps that a pair is looked at in, at least one; a fresh random subset each time. Below 1 it
+            is cheaper, and a bound.
         smoothing: Chance that a rater errs, whatever the designs; keeps the loss of few pairs from having no bottom.
         max_grad_norm: Gradients are clipped to this norm.
 
@@ -192,7 +210,7 @@ class PreferenceDPO:
     """
 
     learning_rate: float = 1e-3
-    share: float = 0.2
+    share: float = 1.0
     smoothing: float = 0.05
     max_grad_norm: float = 1.0
 
@@ -233,6 +251,26 @@ class PreferenceDPO:
         raise ValueError("PreferenceDPO learns from pairs: a campaign gives it some, or call with_pairs")
 
 
+def forward_path(process: Process[Any], x_0: State, noise: Noise) -> list[State]:
+    """Return a path x_0, x_1, ..., x_K of the forward process, as the reverse one would have to walk it.
+
+    Masked: positions are hidden in one random order, as many a step as the chain reveals. Gaussian: x_K is drawn at
+    once, and each x_(k-1) from its law given x_k and x_0.
+
+    Args:
+        process: DDIM at eta = 1, or masked diffusion.
+        x_0: Designs as states.
+        noise: One stream a design.
+    """
+    if isinstance(process, MaskedDiffusion):
+        return [x_0, *(noised(process, x_0, k, noise)[0] for k in range(1, process.num_steps + 1))]
+    x_t, _ = noised(process, x_0, process.num_steps, noise)
+    states = [x_t]
+    for k in range(process.num_steps, 1, -1):
+        states.append(_known(process, x_0, states[-1], k).sample(noise.fold_in(_STEP - k)))
+    return [x_0, *reversed(states)]
+
+
 def noised(process: Process[Any], x_0: State, k: int, noise: Noise) -> tuple[State, State]:
     """Return x_t at step k of the forward process that ends in designs, and where step k leads to from there.
 
@@ -259,6 +297,11 @@ def noised(process: Process[Any], x_0: State, k: int, noise: Noise) -> tuple[Sta
         t = process.times.to(x_0.device)[k]
         alpha, sigma = process.schedule.alpha(t).to(x_0), process.schedule.sigma(t).to(x_0)
         x_t = alpha * x_0 + sigma * noise.normal(tuple(x_0.shape[1:]), x_0.dtype)
-        known: Any = replace(process, predicts="data", clip=None).transition(x_0, x_t, k)
-        return x_t, known.mean
+        return x_t, _known(process, x_0, x_t, k).mean
     raise TypeError(f"designs can be noised by DDIM or MaskedDiffusion, got {type(process).__name__}")
+
+
+def _known(process: Process[Any], x_0: State, x_t: State, k: int) -> GaussianTransition:
+    """Return the law of x_s given x_t and x_0."""
+    assert isinstance(process, DDIM)
+    return replace(process, predicts="data", clip=None).transition(x_0, x_t, k)
