@@ -56,7 +56,7 @@ def web() -> Protocol:
             "gallery.p95",
             "picture.p95",
             "server_ms_a_request",
-        ),  # fmt: skip
+        ),
     )
 
 

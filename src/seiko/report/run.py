@@ -13,10 +13,10 @@ from dataclasses import asdict
 from datetime import datetime
 
 import seiko
-from seiko.campaign import CalibrationReport, Campaign, Query, RoundReport, RunState
+from seiko.campaign import CalibrationReport, Campaign, Query, RoundReport, RunState, State
 from seiko.models import Alphabet, MaskedLM
 from seiko.report.advice import alarms, recommendations
-from seiko.report.data import CalibrationRow, DesignRow, LogoData, MoleculeData, ReportData, RoundRow
+from seiko.report.data import CalibrationRow, DesignRow, LogoData, MoleculeData, ReportData, RoundRow, Status
 from seiko.report.front import front_data
 from seiko.report.image_run import image_data, with_images
 from seiko.report.molecule_changes import drift_alarms
@@ -69,7 +69,7 @@ def report_data(
         rounds_planned=recipe.rounds,
         seed=recipe.seed,
         recipe_json=json.dumps(state.recipe, indent=2),
-        designs=tuple(_design_row(query, state) for query in state.queries.values()),
+        designs=tuple(_design_row(query, state) for query in state.queries.values() if query.own),
         rounds=tuple(_round_row(report) for report in state.reports),
         logos=logos,
         molecules=molecules,
@@ -95,13 +95,17 @@ def _design_row(query: Query, state: RunState) -> DesignRow:
         content=query.design.content,
         kind=query.design.kind,
         source=query.source,
-        status="pending" if label is None else label.status,
+        status=label.status if label is not None else _without_label(state.stage(query.id)),
         value=None if label is None else label.value,
         noise=None if label is None else label.noise,
         predicted_mean=query.mean,
         predicted_std=query.std,
         prompt=query.design.prompt,
     )
+
+
+def _without_label(stage: State) -> Status:
+    return "retracted" if stage is State.RETRACTED else "abandoned" if stage is State.ABANDONED else "pending"
 
 
 def _round_row(report: RoundReport) -> RoundRow:
