@@ -77,7 +77,7 @@ def bench(
     tasks: Annotated[str, typer.Option(help="Only these tasks of pmo, with commas between.")] = "",
     prior: Annotated[str, typer.Option(help="Molecule model of pmo, qed and prior: seiko:NAME or a folder.")] = PRIOR,
 ) -> None:
-    """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json, those of faults to OUT/faults.json."""
+    """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json, or OUT/NAME.json without methods."""
     if name in ("faults", "load"):
         _of_the_ledger(name, [method for method in methods.split(",") if method], quick, out)
         return
@@ -137,7 +137,7 @@ def _of_the_ledger(name: str, only: list[str], quick: bool, out: Path) -> None:
 
     outcomes = []
     try:
-        for outcome in faults(quick, only, lambda text: _console.print(text)):
+        for outcome in faults(quick, only, _console.print):
             outcomes.append(outcome)
             _console.print(
                 f"{outcome.fault} ({outcome.where}): {outcome.same} of {outcome.trials} as if nothing had been, "
