@@ -41,6 +41,8 @@ from seiko.campaign.history import History
 from seiko.campaign.identity import identities
 from seiko.campaign.laying import layout
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
+from seiko.campaign.objectives import complete
+from seiko.campaign.pairs import equipped
 from seiko.campaign.plates import Plate
 from seiko.campaign.proposal import predict, propose
 from seiko.campaign.recipe import Recipe
@@ -48,13 +50,14 @@ from seiko.campaign.round import Progress, advance_model, calibration_report, la
 from seiko.campaign.sampler import Sampler, draw_designs, draw_many
 from seiko.campaign.seeds import Purpose
 from seiko.campaign.state import Query, RoundReport, RunState
+from seiko.campaign.stopping import stopped_because
 from seiko.campaign.taking import LabelLike, as_labels, check_sense, label_rows, new_labels, to_abandon, to_retract
 from seiko.campaign.units import Units
 from seiko.designs import IMAGE, Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
 from seiko.oracles import Label
-from seiko.rewards import Belief
+from seiko.rewards import Belief, PreferenceRewardModel
 
 __all__ = ["Campaign", "LabelLike"]
 
@@ -148,10 +151,14 @@ class Campaign:
 
     @property
     def done(self) -> bool:
-        """Whether all rounds are finished, or the labels are: larger batches than planned may spend them early."""
-        state, recipe = self.state, self.recipe
-        spent = state.charged >= recipe.budget and not state.asked(state.round)
-        return spent or len(state.reports) >= recipe.rounds
+        """Whether the run is over: rounds, labels or a stop rule of the recipe."""
+        return self.stopped_because is not None
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why the run is over, in words; None while it is not."""
+        recipe = self.recipe
+        return stopped_because(self.state, rounds=recipe.rounds, budget=recipe.budget, stop=recipe.stop)
 
     @property
     def model(self) -> DiffusionModel[Transition]:
@@ -192,6 +199,11 @@ class Campaign:
         return self.ledger.artifacts.get(design.content)
 
     # ---------------------------------------------------------- the verbs
+
+    @property
+    def learns_from_comparisons(self) -> bool:
+        """Whether the recipe's reward model uses comparisons; they are kept in any case."""
+        return isinstance(self.recipe.reward_model, PreferenceRewardModel)
 
     def ask(
         self,
@@ -304,7 +316,7 @@ class Campaign:
             LabelConflict: If a label differs from the one that stands for the same measurement.
             ValueError: If a value is not finite.
         """
-        given = {id: as_labels(id, label) for id, label in labels.items()}
+        given = {id: self._complete(id, as_labels(id, label)) for id, label in labels.items()}
 
         def decide(state: RunState) -> dict[str, Any]:
             check_sense(state, units)
@@ -331,10 +343,11 @@ class Campaign:
             LabelConflict: If the run has asked for a design, it has another label already, or the units are of another
                 sense than those of the labels before.
         """
+        given = {d: self._complete(d.content, as_labels(d.content, label)) for d, label in measured.items()}
 
         def decide(state: RunState) -> dict[str, Any]:
             check_sense(state, units)
-            rows = attached_rows(state, self._history.model, self.recipe.same, measured)
+            rows = attached_rows(state, self._history.model, self.recipe.same, given)
             return {"designs": rows} if units is None else {"designs": rows, "units": asdict(units)}
 
         rows = self._decide("attached", decide)["designs"]
@@ -462,16 +475,12 @@ class Campaign:
         Raises:
             NothingAsked: If the round has no batch.
             PendingLabels: If labels are missing and `without_pending` is false.
-            BudgetSpent: If all rounds are finished, or all labels spent.
+            BudgetSpent: If the run is over; says why.
         """
         while True:
-            state, recipe = self.state, self.recipe
-            if self.done:
-                finished = len(state.reports) >= recipe.rounds
-                what = (
-                    f"all {recipe.rounds} rounds are finished" if finished else f"all {recipe.budget} labels are spent"
-                )
-                raise BudgetSpent(f"{what}; start another run to go on")
+            state = self.state
+            if (why := self.stopped_because) is not None:
+                raise BudgetSpent(f"{why}; start another run to go on")
             if not state.asked(state.round):
                 raise NothingAsked(f"round {state.round} has no batch yet: ask first")
             pending = state.pending(state.round)
@@ -502,7 +511,7 @@ class Campaign:
 
         Raises:
             ValueError: If that round is not finished.
-            TypeError: If there are prompts and the model takes none.
+            NoPrompts: If there are prompts and the model takes none.
         """
         return self._sampled(draw_designs, n, seed, round, prompts)
 
@@ -577,6 +586,9 @@ class Campaign:
                 continue
             return payload
 
+    def _complete(self, id: str, labels: list[Label]) -> list[Label]:
+        return [complete(self.recipe.objectives, id, label) for label in labels]
+
     def _load(self, round: int) -> None:
         self._history.load(round)
 
@@ -590,7 +602,7 @@ class Campaign:
         proposal = propose(
             recipe,
             model,
-            history.labelled(),
+            history.parents(finished),
             identities(model, known, recipe.same),
             objective,
             count,
@@ -628,7 +640,7 @@ class Campaign:
         belief = history.fit(round)
         steps = recipe.steps if round < recipe.rounds else recipe.final_steps or recipe.steps
         moved = advance_model(
-            recipe,
+            equipped(history, round),
             history.model,
             belief,
             history.aim(round, belief),

@@ -9,6 +9,7 @@ import typer
 
 from seiko.cli.batch_files import AskFormat, as_batch, format_of
 from seiko.cli.errors import InputError
+from seiko.cli.images import deliver_images, only_images
 from seiko.cli.output import deliver, say
 from seiko.cli.runs import Force, RunPlace, open_run
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from seiko.designs import Design
 
 __all__ = ["ask"]
+
+PICTURE_COLUMNS = ("value", "round", "source", "predicted_mean", "predicted_std", "design")
 
 
 def ask(
@@ -64,7 +67,8 @@ def ask(
     """Print the designs of the open round that wait for a label, choosing them first if there are none yet.
 
     A table: id, design, kind, round, source, predicted_mean, predicted_std; on plates plate, well and replicate first.
-    Asking again prints the same, unless it is for another batch.
+    Asking again prints the same, unless it is for another batch. Images are files: with --out FOLDER they are written
+    there, with a table manifest.csv that `seiko tell` takes back.
     """
     from seiko.cli.progress import stages
 
@@ -76,7 +80,7 @@ def ask(
     with open_run(run) as campaign:
         with stages() as shown:
             queries = campaign.ask(n, another=another, progress=shown.progress)
-        done, round = campaign.done, campaign.state.round
+        why, round = campaign.stopped_because, campaign.state.round
         if plate is None or not queries:
             rows = [_row(query) for query in queries]
         else:
@@ -88,12 +92,16 @@ def ask(
                 seed=layout_seed,
             )
             rows = _plate_rows(campaign, plates)
+    designs = [query.design for query in queries]
     try:
-        deliver(as_batch(rows, format, queries, out), out, force=force)
+        if out is not None and plate is None and only_images(designs):
+            deliver_images(out, PICTURE_COLUMNS, rows, designs, force=force)
+        else:
+            deliver(as_batch(rows, format, queries, out), out, force=force)
     except InputError as error:
         raise InputError(f"{error} (the batch is kept; asking again prints it)") from error
-    if done:
-        say("all rounds are finished")
+    if why is not None:
+        say(why)
     else:
         say(f"round {round}: {len(queries)} designs wait for a label" + (f", written to {out}" if out else ""))
 

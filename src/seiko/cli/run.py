@@ -122,7 +122,7 @@ def run_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | Non
 
             run(campaign, progress=progress, finished=shown.finished)
         deliver(as_json(summarise(campaign.state, place)), None)
-        say(f"{place}: finished; `seiko report {place}` draws it")
+        say(f"{place}: finished, {campaign.stopped_because}; `seiko report {place}` draws it")
 
 
 def init_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | None) -> None:

@@ -30,8 +30,8 @@ def tell(
             metavar="FILE",
             show_default=False,
             help="A table with id (or well) and value and, if you like, noise, status (value, infeasible, failed), "
-            "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; - is standard "
-            "input.",
+            "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; or winner, "
+            "loser and, if you like, rater, choice, tie; a folder of images; - is standard input.",
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print what would be taken, take nothing.")] = False,
@@ -57,17 +57,33 @@ def tell(
         typer.Option("--plate", metavar="NAME", help="Plate that the wells are of.", show_default="the only one"),
     ] = None,
 ) -> None:
-    """Take the labels of a file: all of them, or none if one line is wrong."""
+    """Take the labels or comparisons of a file: all of them, or none if one line is wrong."""
+    from seiko.campaign.comparison_file import is_comparison_file
     from seiko.campaign.label_file import Reading
     from seiko.campaign.units import Units
+    from seiko.cli.compare import tell_comparisons
 
-    data, name = (sys.stdin.buffer.read(), "standard input") if file == "-" else (Path(file).read_bytes(), file)
+    data, name = _read(run, file)
     units = Units(scale=scale, log10=log10, minimise=minimise)
     reading = Reading(columns=_columns(column or []), units=units, plate=plate)
-    if attach:
+    if is_comparison_file(data):
+        tell_comparisons(run, data, name, dry_run=dry_run)
+    elif attach:
         _attach(run, data, name, reading, dry_run)
     else:
         _tell(run, data, name, reading, dry_run)
+
+
+def _read(run: str, file: str) -> tuple[bytes, str]:
+    """Return what was given, and its name for messages; of a folder of images its table."""
+    if file == "-":
+        return sys.stdin.buffer.read(), "standard input"
+    if Path(file).is_dir():
+        from seiko.cli.images import read_manifest
+
+        data, path = read_manifest(Path(file), read_state(run))
+        return data, str(path)
+    return Path(file).read_bytes(), file
 
 
 def _tell(run: str, data: bytes, name: str, reading: Reading, dry_run: bool) -> None:
