@@ -77,7 +77,7 @@ def bench(
     tasks: Annotated[str, typer.Option(help="Only these tasks of pmo, with commas between.")] = "",
     prior: Annotated[str, typer.Option(help="Molecule model of pmo, qed and prior: seiko:NAME or a folder.")] = PRIOR,
 ) -> None:
-    """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json, of faults to OUT/faults.json."""
+    """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json, or OUT/NAME.json without methods."""
     if name in ("faults", "load"):
         _of_the_ledger(name, [method for method in methods.split(",") if method], quick, out)
         return
