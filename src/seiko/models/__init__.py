@@ -8,6 +8,9 @@ from seiko.models.graph_features import GraphFeatures
 from seiko.models.graph_pretrain import GraphPretraining
 from seiko.models.graph_transformer import GraphArchitecture
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
+from seiko.models.pixel_files import PixelFiles
+from seiko.models.pixel_image import UNET_LAYERS, PixelImage, PixelImageSource
+from seiko.models.pixel_pretrain import PixelArchitecture, PixelPretraining
 from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
 from seiko.models.side import SideNetwork
 from seiko.models.source import source_of
@@ -15,6 +18,7 @@ from seiko.models.toy import EnumerableToy, GaussianToy
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
 __all__ = [
+    "UNET_LAYERS",
     "Alphabet",
     "Architecture",
     "DiffusionModel",
@@ -33,6 +37,11 @@ __all__ = [
     "MaskedLMSource",
     "ModelPolicy",
     "ModelSource",
+    "PixelArchitecture",
+    "PixelFiles",
+    "PixelImage",
+    "PixelImageSource",
+    "PixelPretraining",
     "PretrainProgress",
     "Pretraining",
     "SideNetwork",
