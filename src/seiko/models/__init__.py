@@ -1,7 +1,7 @@
 """Which pretrained model: one face for all, three versions of the weights on one backbone."""
 
 from seiko.models.alphabet import Alphabet, Letters
-from seiko.models.base import DiffusionModel, ModelPolicy, ModelSource
+from seiko.models.base import Bounded, DiffusionModel, ModelPolicy, ModelSource, Observing, Prompted
 from seiko.models.graph import GraphDiffusion, GraphSource
 from seiko.models.graph_codec import GraphCodec
 from seiko.models.graph_features import GraphFeatures
@@ -21,6 +21,7 @@ __all__ = [
     "UNET_LAYERS",
     "Alphabet",
     "Architecture",
+    "Bounded",
     "DiffusionModel",
     "EnumerableToy",
     "FullFineTuning",
@@ -37,6 +38,7 @@ __all__ = [
     "MaskedLMSource",
     "ModelPolicy",
     "ModelSource",
+    "Observing",
     "PixelArchitecture",
     "PixelFiles",
     "PixelImage",
@@ -44,6 +46,7 @@ __all__ = [
     "PixelPretraining",
     "PretrainProgress",
     "Pretraining",
+    "Prompted",
     "SideNetwork",
     "Tuning",
     "Version",
