@@ -29,7 +29,7 @@ def shifted(images: torch.Tensor, generator: torch.Generator, most: int = 2) -> 
     return torch.stack([image[:, r : r + 28, c : c + 28] for image, (r, c) in zip(padded, corners, strict=True)])
 
 
-def test_set() -> tuple[torch.Tensor, torch.Tensor]:
+def test_digits() -> tuple[torch.Tensor, torch.Tensor]:
     """Return MNIST's test images in [0, 1], and their labels."""
     x = np.frombuffer(gzip.decompress(data.fetch("mnist-test-images").read_bytes()), np.uint8, offset=16)
     y = np.frombuffer(gzip.decompress(data.fetch("mnist-test-labels").read_bytes()), np.uint8, offset=8)
@@ -66,7 +66,7 @@ def main() -> None:
             cosine.step()
         print(f"epoch {epoch + 1}/{arguments.epochs}: loss {float(loss):.4f}, {time.monotonic() - started:.0f} s")
     with torch.no_grad():
-        x, y = test_set()
+        x, y = test_digits()
         found = torch.cat([classifier(part) for part in torch.split(x, 1000)]).log_softmax(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     weights = {name: value.half().contiguous() for name, value in classifier.state_dict().items()}

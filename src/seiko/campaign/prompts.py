@@ -50,9 +50,7 @@ class Prompts:
             if twice := [text for text in texts if texts.count(text) > 1]:
                 raise ValueError(f"the {name} prompts hold {twice[0]!r} twice: every one counts the same, list it once")
         if both := [text for text in self.held_out if text in self.trained]:
-            raise ValueError(
-                f"{both[0]!r} is held out and trained on: take it out of one of the lists"
-            )
+            raise ValueError(f"{both[0]!r} is held out and trained on: take it out of one of the lists")
 
     @property
     def trained(self) -> tuple[str, ...]:
