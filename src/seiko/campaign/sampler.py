@@ -58,6 +58,11 @@ class Sampler(Protocol):
         """Streams that are drawn together; a design depends on its own population alone."""
         ...
 
+    @property
+    def conditioner(self) -> Conditioner | None:
+        """Prompts that are drawn for; None for a model that takes none."""
+        ...
+
     def prompts(self, noise: Noise) -> list[str] | None:
         """Return what each stream's x_0 is drawn for; None if the model takes no prompts."""
         ...
