@@ -93,9 +93,9 @@ class PixelPretraining:
     """
 
     architecture: PixelArchitecture = PixelArchitecture()
-    steps: int = 12_000
-    batch: int = 64
-    learning_rate: float = 2e-3
+    steps: int = 6400
+    batch: int = 32
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.01
     unlabelled: float = 0.15
     validation: int = 1000
