@@ -10,6 +10,7 @@ from seiko.models.graph_transformer import GraphArchitecture
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
 from seiko.models.pixel_files import PixelFiles
 from seiko.models.pixel_image import UNET_LAYERS, PixelImage, PixelImageSource
+from seiko.models.pixel_imagenet import IMAGENET_64, random_imagenet_64
 from seiko.models.pixel_pretrain import PixelArchitecture, PixelPretraining
 from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
 from seiko.models.side import SideNetwork
@@ -18,6 +19,7 @@ from seiko.models.toy import EnumerableToy, GaussianToy
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
 __all__ = [
+    "IMAGENET_64",
     "UNET_LAYERS",
     "Alphabet",
     "Architecture",
@@ -51,5 +53,6 @@ __all__ = [
     "Tuning",
     "Version",
     "Versions",
+    "random_imagenet_64",
     "source_of",
 ]
