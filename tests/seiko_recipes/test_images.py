@@ -17,7 +17,7 @@ from seiko.campaign import Campaign, Prompts, Recipe, run
 from seiko.models import UNET_LAYERS, FullFineTuning, LoRA, PixelImageSource
 from seiko.oracles import ImageFunction, StrokeThickness
 from seiko.updates import AdjointMatching, DirectBackprop, FixedStrength
-from seiko_recipes.images import digits
+from seiko_recipes.images import digits, imagenet64
 
 OPTIONS = [
     pytest.param(option, value, id=f"{option}-{value}")
@@ -74,6 +74,16 @@ def test_what_does_not_go_together_is_refused() -> None:
         digits(acquisition="bootstrap", reward="gp")
     with pytest.raises(ValueError, match="no oracle of images is called 'beauty'"):
         digits(oracle="beauty")
+
+
+def test_the_recipe_of_imagenet_takes_a_model_that_you_have() -> None:
+    recipe = round_trip(imagenet64(prior="models/imagenet64", classes="207, 3", device="cpu"))
+    assert recipe.prompts == Prompts(querying=("207", "3"))
+    assert isinstance(recipe.model, PixelImageSource)
+    assert (recipe.model.name, recipe.model.tuning) == ("models/imagenet64", LoRA(rank=8, target_modules=UNET_LAYERS))
+    round_trip(imagenet64(prior="x", lora=None, acquisition="bootstrap", reward="ensemble", kl_budget=None))
+    with pytest.raises(ValueError, match="acquisition bootstrap needs an ensemble, got reward last"):
+        imagenet64(prior="x", acquisition="bootstrap")
 
 
 @pytest.mark.parametrize("update", ["backprop", "guidance"])
