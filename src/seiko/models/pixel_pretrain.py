@@ -220,7 +220,7 @@ class _Training:
         alpha, sigma = (s.float()[:, None, None, None] for s in (self.schedule.alpha(t), self.schedule.sigma(t)))
         missing = torch.rand(count, generator=generator) < self.config.unlabelled
         labels = labels.masked_fill(missing, len(self.files.classes))
-        found = network(alpha * x_0 + sigma * eps, step, class_labels=labels).sample
+        found: Tensor = network(alpha * x_0 + sigma * eps, step, class_labels=labels).sample
         return (found - (alpha * eps - sigma * x_0)).square().mean()
 
     def _rate(self) -> float:

@@ -76,7 +76,7 @@ def _method(make: Callable[[float], Update[Any]], seconds: float) -> Method:
         samples, labels, fresh, steps = (4, 24, 8, 4) if quick else (SAMPLES, LABELS, FRESH, STEPS)
         limit = 0.5 if quick else seconds
         belief = _belief(PixelImageSource(num_steps=steps).load(), labels, seed)
-        runs = []
+        runs: list[dict[str, Any]] = []
         for rate in RATES[:1] if quick else RATES:
             model = PixelImageSource(num_steps=steps).load()
             runs.append({"rate": rate, "curve": _climb(model, belief, make(rate), limit, samples, fresh, seed)})
