@@ -320,7 +320,7 @@ class Campaign:
 
         Raises:
             ValueError: If that round is not finished.
-            TypeError: If there are prompts and the model takes none.
+            NoPrompts: If there are prompts and the model takes none.
         """
         return self._sampled(draw_designs, n, seed, round, prompts)
 
