@@ -221,7 +221,7 @@ def _update(
         case "adjoint":
             return AdjointMatching(learning_rate=rate, share=share)
         case "sqdf":
-            return SQDF(learning_rate=rate, share=share)
+            return SQDF(learning_rate=rate, share=share, epochs=3, outside=0)
         case "ppo":
             return PPO(learning_rate=rate, epochs=2, share=share)
         case "distill":

@@ -37,7 +37,7 @@ def test_a_quick_run_is_judged_after_each_round(tmp_path: Path, method: str) -> 
 
 
 def test_a_quick_estimator_has_a_curve(tmp_path: Path) -> None:
-    record = estimators().methods["last"](0, tmp_path, True)
+    record = estimators().methods["short"](0, tmp_path, True)
     (run,) = record["runs"]
     assert run["curve"][0] == {
         "objective": pytest.approx(run["curve"][0]["objective"]),

@@ -10,9 +10,9 @@ processor time of one thread, the steps of the update alone.
 
     full         DirectBackprop through all steps: the paper's
     window       DirectBackprop through the last 1 to 5 steps, their number drawn anew
-    last         DirectBackprop through the last step alone
+    short        DirectBackprop through the last two steps alone
     adjoint      AdjointMatching on three steps of ten
-    sqdf         one-step soft-Q on three steps of ten
+    sqdf         one-step soft-Q on two steps of fifteen, each draw used three times; KL from these steps alone
     ppo          PPO, two epochs on three steps of ten each
     distill      Distill, likewise
 
@@ -44,14 +44,14 @@ SECONDS = 120.0
 COEFFICIENT = 0.1  # of the pretrained anchor, reward standard deviations a nat
 SAMPLES, LABELS, FRESH, STEPS, LOOKS = 32, 300, 64, 15, 12
 SHARE = 0.9
-RATES = (2e-4, 1e-3)
+RATES = (1e-4, 3e-4)
 
 METHODS: Mapping[str, Callable[[float], Update[Any]]] = {
     "full": lambda rate: DirectBackprop(learning_rate=rate),
     "window": lambda rate: DirectBackprop(learning_rate=rate, window=(1, 5)),
-    "last": lambda rate: DirectBackprop(learning_rate=rate, window=1),
+    "short": lambda rate: DirectBackprop(learning_rate=rate, window=2),
     "adjoint": lambda rate: AdjointMatching(learning_rate=rate, share=0.3),
-    "sqdf": lambda rate: SQDF(learning_rate=rate, share=0.3),
+    "sqdf": lambda rate: SQDF(learning_rate=rate, share=0.15, epochs=3, outside=0),
     "ppo": lambda rate: PPO(learning_rate=rate, epochs=2, share=0.3),
     "distill": lambda rate: Distill(learning_rate=rate, epochs=2, share=0.3),
 }
