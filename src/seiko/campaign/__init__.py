@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from seiko.campaign.alarms import Alarm
+from seiko.campaign.comparisons import Comparison, Comparisons, best_of
 from seiko.campaign.errors import (
     BudgetSpent,
     CampaignError,
@@ -21,15 +23,19 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
+from seiko.campaign.lifecycle import State
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
+from seiko.campaign.stopping import NoImprovement, StopRule, TargetReached, stopped_because
 
 if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
     from seiko.campaign.climb import Climb
+    from seiko.campaign.foresight import Believer
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
+    from seiko.campaign.objectives import Objectives, Property
     from seiko.campaign.prompts import Prompts
     from seiko.campaign.recipe import Recipe
     from seiko.campaign.rewrite import Rewrite
@@ -40,12 +46,16 @@ if TYPE_CHECKING:
     from seiko.campaign.splice import Splice
 
 __all__ = [
+    "Alarm",
+    "Believer",
     "BudgetSpent",
     "CalibrationReport",
     "Campaign",
     "CampaignError",
     "CandidateSource",
     "Climb",
+    "Comparison",
+    "Comparisons",
     "Diverse",
     "Everything",
     "Fresh",
@@ -60,15 +70,18 @@ __all__ = [
     "Library",
     "Look",
     "NaturalnessReport",
+    "NoImprovement",
     "NoPrompts",
     "NoRun",
     "NothingAsked",
+    "Objectives",
     "PendingLabels",
     "Pool",
     "PoolExhausted",
     "Progress",
     "PromptReport",
     "Prompts",
+    "Property",
     "PropertyRange",
     "Query",
     "Recipe",
@@ -81,18 +94,25 @@ __all__ = [
     "Screen",
     "Selection",
     "Splice",
+    "State",
+    "StopRule",
     "Substructure",
+    "TargetReached",
     "TopAcquisition",
     "UnknownQuery",
+    "best_of",
     "run",
+    "stopped_because",
 ]
 
 _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
     "climb": ("Climb",),
+    "foresight": ("Believer",),
     "library": ("Library",),
     "loop": ("run",),
+    "objectives": ("Objectives", "Property"),
     "prompts": ("Prompts",),
     "recipe": ("Recipe",),
     "rewrite": ("Rewrite",),
