@@ -7,8 +7,12 @@ from seiko.models.graph_codec import GraphCodec
 from seiko.models.graph_features import GraphFeatures
 from seiko.models.graph_pretrain import GraphPretraining
 from seiko.models.graph_transformer import GraphArchitecture
+from seiko.models.guidance import ClassifierFree, Conditional
+from seiko.models.latent_image import LatentImage
+from seiko.models.latent_image_source import LatentImageSource
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
 from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
+from seiko.models.random_pipeline import RandomPipeline
 from seiko.models.side import SideNetwork
 from seiko.models.source import source_of
 from seiko.models.toy import EnumerableToy, GaussianToy
@@ -17,6 +21,8 @@ from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Version
 __all__ = [
     "Alphabet",
     "Architecture",
+    "ClassifierFree",
+    "Conditional",
     "DiffusionModel",
     "EnumerableToy",
     "FullFineTuning",
@@ -27,6 +33,8 @@ __all__ = [
     "GraphFeatures",
     "GraphPretraining",
     "GraphSource",
+    "LatentImage",
+    "LatentImageSource",
     "Letters",
     "LoRA",
     "MaskedLM",
@@ -35,6 +43,7 @@ __all__ = [
     "ModelSource",
     "PretrainProgress",
     "Pretraining",
+    "RandomPipeline",
     "SideNetwork",
     "Tuning",
     "Version",

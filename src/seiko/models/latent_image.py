@@ -1,0 +1,113 @@
+"""Latent diffusion models of diffusers' four families behind one face.
+
+    prompt -> conditioning -> prediction at x_t -> transition          x_0 -> autoencoder -> pixels in [0, 1]
+
+A state is a latent `[c, h, w]`; a design is the PNG of what it decodes to, so that the oracle, the reward model and
+people see pixels. Reading a design back encodes its pixels, which gives the latent up to the autoencoder's loss and not
+the one that was drawn. Guidance is not here: `ClassifierFree` wraps this model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from seiko.designs import IMAGE, Design
+from seiko.diffusion import DDIM, Conditioning, Flow, State, Step
+from seiko.models.latent_image_text import PromptEncoder, to_bytes
+from seiko.models.latent_image_vae import Autoencoder
+from seiko.models.versions import Versions
+
+__all__ = ["LatentImage"]
+
+
+@dataclass(frozen=True)
+class LatentImage:
+    """A latent diffusion model.
+
+    Args:
+        versions: A `Denoiser` under its three versions.
+        process: DDIM for noise- and velocity-predicting U-Nets, `Flow` for flow-matching transformers.
+        event_shape: (c, h, w) of a latent.
+        text: Embeds prompts.
+        autoencoder: Latents to pixels.
+        pipeline: The pipeline of diffusers that the parts are from.
+        negative: What "no prompt" is under guidance.
+        batch: Latents that pass through the network at a time; bounds memory, and decides nothing else.
+        checkpoint: Whether an update should recompute each step's activations (`ModelPolicy.checkpoint`).
+    """
+
+    versions: Versions
+    process: DDIM | Flow
+    event_shape: tuple[int, int, int]
+    text: PromptEncoder
+    autoencoder: Autoencoder
+    pipeline: Any
+    negative: str = ""
+    batch: int = 8
+    checkpoint: bool = False
+
+    def encode(self, prompts: Sequence[str]) -> UInt8[Tensor, "n width"]:
+        """Return one row of conditioning for each prompt."""
+        return to_bytes(prompts)
+
+    def unconditional(self, n: int) -> UInt8[Tensor, "n width"]:
+        """Return n rows of the negative prompt, which is empty by default."""
+        return to_bytes([self.negative]).expand(n, -1)
+
+    def predict(self, x_t: State, k: Step, conditioning: Conditioning = None) -> State:
+        """Return the network's prediction: noise, or a velocity, as its process has it."""
+        rows = self.unconditional(len(x_t)) if conditioning is None else conditioning
+        t = self.process.times.to(x_t.device)[torch.as_tensor(k, device=x_t.device)].expand(len(x_t))
+        parts = zip(*(torch.split(part, self.batch) for part in (x_t, t, rows)), strict=True)
+        return torch.cat([self.versions(x, at, **self._embeddings(row, x.device)) for x, at, row in parts])
+
+    def _embeddings(self, rows: Tensor, device: torch.device) -> dict[str, Tensor]:
+        return {name: value.to(device) for name, value in self.text(rows).items()}
+
+    def decode(self, x_0: State) -> Float[Tensor, "n 3 height width"]:
+        """Return pixels in [0, 1]; the gradient runs through the autoencoder."""
+        return self.autoencoder.decode(x_0)
+
+    def distance(self, x: State, z: State) -> Float[Tensor, "n m"]:
+        """Return the root mean square difference of latents, whose coordinates have a standard deviation near 1."""
+        return torch.cdist(x.flatten(1), z.flatten(1)) / x[0].numel() ** 0.5
+
+    @torch.no_grad()
+    def export(self, x_0: State) -> list[Design]:
+        """Return final states as images; what they were drawn for is not theirs to say."""
+        from seiko.imaging import image_design
+
+        parts = torch.split(x_0, self.batch)
+        return [image_design(pixels) for part in parts for pixels in self.decode(part).float().cpu()]
+
+    def ingest(self, designs: Sequence[Design]) -> State:
+        """Return images as latents, by the autoencoder's encoder.
+
+        Raises:
+            ValueError: If one is no image, comes without its file, or has not this model's size.
+        """
+        from seiko.imaging import pixels_of
+
+        device = next(self.autoencoder.vae.parameters()).device
+        if not designs:
+            return torch.zeros(0, *self.event_shape, device=device)
+        pixels = pixels_of(designs)
+        size = tuple(self.autoencoder.downscaling * side for side in self.event_shape[1:])
+        if pixels.shape[1:] != (3, *size):
+            raise ValueError(
+                f"{IMAGE} {designs[0].content[:12]} is {list(pixels.shape[1:])}, this model's are {[3, *size]}"
+            )
+        return self.autoencoder.encode(pixels.to(device))
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write the current version: an adapter that `pipeline.load_lora_weights` reads, else the whole pipeline."""
+        from seiko.models.latent_image_saving import save
+
+        return save(self.pipeline, self.versions, Path(folder))
