@@ -7,7 +7,7 @@ the class that a class-conditional model was trained with for none. Everything e
 wrapped model's own; the guided model has its process too, so that updates, anchors and path KLs mean the guided chain.
 
 References:
-    Ho, Salimans, "Classifier-Free Diffusion Guidance", 2022, https://arxiv.org/abs/2207.12598 (Eq. 6 with w = scale - 1).
+    Ho, Salimans, "Classifier-Free Diffusion Guidance", 2022, https://arxiv.org/abs/2207.12598 (Eq. 6, w = scale - 1).
 """
 
 from __future__ import annotations

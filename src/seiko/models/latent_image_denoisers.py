@@ -3,7 +3,7 @@
     Stable Diffusion 1.x, 2.x   U-Net            eps or v at training step i      text
     Stable Diffusion XL         U-Net            eps or v at training step i      text, pooled text, image sizes
     Stable Diffusion 3          transformer      velocity at 1000 t               text, pooled text
-    Flux                        transformer      velocity at t                    text, pooled text; guidance as an input
+    Flux                        transformer      velocity at t                    text, pooled text, perhaps guidance
 
 A denoiser is one module, so that versions of its weights (`seiko.models.versions`) wrap it whole. States are
 `[c, h, w]` latents in all four; Flux's are cut into patches of 2 by 2 here and put together again.

@@ -134,4 +134,3 @@ def _shift(pipeline: Any, size: tuple[int, int]) -> float:
     few, many = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)
     low, high = config.get("base_shift", 0.5), config.get("max_shift", 1.15)
     return math.exp(low + (high - low) * (patches - few) / (many - few))
-

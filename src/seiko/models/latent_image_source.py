@@ -138,10 +138,14 @@ class LatentImageSource:
         try:
             kind = diffusers.DiffusionPipeline.load_config(name)["_class_name"]
         except OSError as error:
-            raise FileNotFoundError(f"no image model {self.name!r}, neither a folder nor on the hub: {error}") from error
+            raise FileNotFoundError(
+                f"no image model {self.name!r}, neither a folder nor on the hub: {error}"
+            ) from error
         if kind not in FAMILIES:
             raise ValueError(f"{self.name!r} is a {kind}; models that can be tuned: {', '.join(FAMILIES)}")
-        left_out = {"safety_checker": None, "requires_safety_checker": False} if kind == "StableDiffusionPipeline" else {}
+        left_out = (
+            {"safety_checker": None, "requires_safety_checker": False} if kind == "StableDiffusionPipeline" else {}
+        )
         with _quiet(diffusers):
             return getattr(diffusers, kind).from_pretrained(
                 name, use_safetensors=True, torch_dtype=_DTYPES[self.precision], **left_out

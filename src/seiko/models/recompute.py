@@ -1,8 +1,8 @@
 """Recompute a network block by block in the backward pass, each under the version that computed it.
 
 diffusers' own checkpointing computes a block again while `backward()` runs, when `current` is in use whatever version
-computed it first: the gradient through an anchor would silently be that of the tuned network. Here each block remembers
-its version and takes it up again.
+computed it first: the gradient through an anchor would be that of the tuned network, or fail where torch finds other
+shapes. Here each block remembers its version and takes it up again.
 """
 
 from __future__ import annotations
