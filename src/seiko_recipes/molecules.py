@@ -6,10 +6,12 @@ The numbers here are those that were measured in `docs/log.md`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from seiko.campaign import (
     CandidateSource,
+    Climb,
     Fresh,
     Library,
     PropertyRange,
@@ -17,6 +19,7 @@ from seiko.campaign import (
     Remask,
     Rewrite,
     Screen,
+    Splice,
     Substructure,
 )
 from seiko.models import FullFineTuning, GraphFeatures, GraphSource, LoRA, MaskedLMSource
@@ -77,6 +80,8 @@ def molecules(
     pool: int = 1500,
     remask: float = 0.25,
     rewrite: float = 0.25,
+    splice: float = 0.0,
+    generations: int = 0,
     library: str | None = None,
     library_share: float = 0.25,
     hits: str | None = None,
@@ -115,6 +120,8 @@ def molecules(
         pool: Candidates that a batch is chosen from.
         remask: Share of the pool made by masking letters of the best labelled molecules; 0 for none.
         rewrite: Share made by drawing spans of them anew, longer or shorter; 0 for none.
+        splice: Share made by joining two of them, the joint drawn anew; 0 for none.
+        generations: Times that the pool's best by acquisition are edited before a batch is chosen; 0 for none.
         library: Known molecules that may be bought: a file of SMILES, or "zinc250k"; none for none.
         library_share: Share of the pool taken from there.
         hits: A file of your own molecules, started from beside the labelled ones and before any.
@@ -152,8 +159,11 @@ def molecules(
         final_steps=final_steps,
         samples=samples,
         look=look,
-        candidates=(Fresh(),) if paper else _candidates(remask, rewrite, library, library_share, hits, keep),
+        candidates=(Fresh(),)
+        if paper
+        else _candidates({"remask": remask, "rewrite": rewrite, "splice": splice}, library, library_share, hits, keep),
         pool=pool,
+        climb=None if paper or not generations else Climb(generations=generations),
         selection=selection_of(selection),
         screens=_screens(keep, weight),
         budget=budget,
@@ -286,23 +296,23 @@ def _update(name: UpdateName) -> Update[Any] | Steering | None:
 
 
 def _candidates(
-    remask: float, rewrite: float, library: str | None, library_share: float, hits: str | None, keep: str | None
+    edits: Mapping[str, float], library: str | None, library_share: float, hits: str | None, keep: str | None
 ) -> tuple[CandidateSource, ...]:
     known = 0.0 if library is None else library_share
-    fresh = 1 - remask - rewrite - known
-    if min(remask, rewrite, library_share) < 0 or fresh <= 0:
-        raise ValueError(
-            f"remask, rewrite and library_share must be shares that leave some for fresh draws, got {remask}, "
-            f"{rewrite} and {known}"
-        )
+    fresh = 1 - sum(edits.values()) - known
+    if min(*edits.values(), library_share) < 0 or fresh <= 0:
+        given = ", ".join(f"{name} {share}" for name, share in edits.items())
+        raise ValueError(f"shares of the pool must leave some for fresh draws, got {given} and library_share {known}")
     from seiko.campaign.library import read_library
 
     own = () if hits is None else read_library(hits)
     sources: list[CandidateSource] = [Fresh(share=fresh)]
-    if remask:
-        sources.append(Remask(share=remask, hits=own, keep=keep))
-    if rewrite:
-        sources.append(Rewrite(share=rewrite, hits=own, keep=keep))
+    if edits["remask"]:
+        sources.append(Remask(share=edits["remask"], hits=own, keep=keep))
+    if edits["rewrite"]:
+        sources.append(Rewrite(share=edits["rewrite"], hits=own, keep=keep))
+    if edits["splice"]:
+        sources.append(Splice(share=edits["splice"], hits=own, keep=keep))
     if library is not None:
         sources.append(Library(path=library, share=known))
     return tuple(sources)

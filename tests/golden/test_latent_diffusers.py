@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-diffusers = pytest.importorskip("diffusers")
-
 from seiko.diffusion import Noise, draw
 from seiko.models import LatentImageSource, ModelPolicy, RandomPipeline
+
+diffusers = pytest.importorskip("diffusers")
 
 STEPS, SCALE, PROMPT = 4, 3.0, "a cat, 3 dogs"
 ATOL = 1e-5

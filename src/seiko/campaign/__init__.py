@@ -20,19 +20,23 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
+from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 
 if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
+    from seiko.campaign.climb import Climb
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
+    from seiko.campaign.prompts import Prompts
     from seiko.campaign.recipe import Recipe
     from seiko.campaign.rewrite import Rewrite
     from seiko.campaign.round import Progress
     from seiko.campaign.sampler import Look, Sampler
     from seiko.campaign.screens import PropertyRange, Screen, Substructure
     from seiko.campaign.selection import Diverse, Everything, Pool, Selection, TopAcquisition
+    from seiko.campaign.splice import Splice
 
 __all__ = [
     "BudgetSpent",
@@ -40,9 +44,11 @@ __all__ = [
     "Campaign",
     "CampaignError",
     "CandidateSource",
+    "Climb",
     "Diverse",
     "Everything",
     "Fresh",
+    "ImagePair",
     "LabelConflict",
     "LabelLike",
     "Labelled",
@@ -52,12 +58,15 @@ __all__ = [
     "LedgerReadOnly",
     "Library",
     "Look",
+    "NaturalnessReport",
     "NoRun",
     "NothingAsked",
     "PendingLabels",
     "Pool",
     "PoolExhausted",
     "Progress",
+    "PromptReport",
+    "Prompts",
     "PropertyRange",
     "Query",
     "Recipe",
@@ -69,6 +78,7 @@ __all__ = [
     "Sampler",
     "Screen",
     "Selection",
+    "Splice",
     "Substructure",
     "TopAcquisition",
     "UnknownQuery",
@@ -78,14 +88,17 @@ __all__ = [
 _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
+    "climb": ("Climb",),
     "library": ("Library",),
     "loop": ("run",),
+    "prompts": ("Prompts",),
     "recipe": ("Recipe",),
     "rewrite": ("Rewrite",),
     "round": ("Progress",),
     "sampler": ("Look", "Sampler"),
     "screens": ("PropertyRange", "Screen", "Substructure"),
     "selection": ("Diverse", "Everything", "Pool", "Selection", "TopAcquisition"),
+    "splice": ("Splice",),
 }
 _PLACES = {name: place for place, names in _NEED_TORCH.items() for name in names}
 

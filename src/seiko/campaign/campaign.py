@@ -12,15 +12,14 @@ by (seed, round, verb). Models are loaded when a verb first needs one: `tell` an
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-import torch
 from torch import Tensor
 
 from seiko import config
@@ -35,21 +34,22 @@ from seiko.campaign.errors import (
 )
 from seiko.campaign.history import History
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
-from seiko.campaign.proposal import identity, propose
+from seiko.campaign.proposal import identities, predict, propose
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
-from seiko.campaign.sampler import Sampler, draw_many
+from seiko.campaign.sampler import Sampler, draw_designs, draw_many
 from seiko.campaign.seeds import Purpose
 from seiko.campaign.state import Query, RoundReport, RunState, fold
-from seiko.designs import Design
+from seiko.designs import IMAGE, Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
 from seiko.oracles import Label
-from seiko.rewards import Belief, predictive
+from seiko.rewards import Belief
 
 __all__ = ["Campaign", "LabelLike"]
 
 LabelLike: TypeAlias = Label | float | None
+T = TypeVar("T")
 
 
 class Campaign:
@@ -170,6 +170,18 @@ class Campaign:
     def _history(self) -> History:
         return History(self.recipe, self.ledger.artifacts, self._state)
 
+    def bytes_of(self, design: Design) -> bytes:
+        """Return the PNG file of an image that this run asked for or kept with a report.
+
+        Raises:
+            ValueError: If the design is no image.
+            ArtifactMissing: If the run folder does not hold it.
+            ArtifactCorrupted: If the file is not what it was.
+        """
+        if design.kind != IMAGE:
+            raise ValueError(f"only an image has a file, a design of kind {design.kind!r} is all in its content")
+        return self.ledger.artifacts.get(design.content)
+
     # ---------------------------------------------------------- the verbs
 
     def ask(
@@ -178,7 +190,7 @@ class Campaign:
         """Return the open round's queries that have no label yet, choosing its batch first if it has none.
 
         Asking again changes nothing: it returns the same queries, less those that were answered. Asking for a larger
-        batch adds to it.
+        batch adds to it. Images come with their files, which are in the run folder before the event that names them.
 
         Args:
             n: Size of the round's batch; None for an equal part of what the budget has left.
@@ -204,14 +216,17 @@ class Campaign:
             if more > left:
                 raise BudgetSpent(f"{more} more labels are asked for, the budget of {recipe.budget} has {left} left")
             if more == 0:
-                return state.pending(state.round)
+                return self._with_files(state.pending(state.round))
             self.ledger.require_writable()
             queries = self._choose(state, more, len(asked), progress)
+            for query in queries:
+                if query.design.data is not None:
+                    self.ledger.artifacts.put(query.design.data)
             try:
                 self._append("asked", {"round": state.round, "queries": [_query_row(query) for query in queries]})
             except LedgerConflict:
                 continue  # somebody else asked meanwhile: fold, and return what they were given
-            return self._state.pending(self._state.round)
+            return self._with_files(self._state.pending(self._state.round))
 
     def tell(self, labels: Mapping[str, LabelLike]) -> int:
         """Take labels by query id: all of them, or none if one is wrong.
@@ -292,21 +307,37 @@ class Campaign:
             self._history.finished(report.round, belief, artifact)
             return report
 
-    def sample(self, n: int, *, seed: int = 0, round: int | None = None) -> list[Design]:
+    def sample(
+        self, n: int, *, seed: int = 0, round: int | None = None, prompts: Sequence[str] | None = None
+    ) -> list[Design]:
         """Draw fresh designs from the model after a round.
 
         Args:
             n: How many; duplicates are kept, for it is the model's law that is drawn from.
             seed: Other seeds give other designs.
             round: 0 is the pretrained model; None the last finished round.
+            prompts: What to draw for, each equally often in the mean; None for those that rounds are judged on.
 
         Raises:
             ValueError: If that round is not finished.
+            TypeError: If there are prompts and the model takes none.
         """
-        return self._history.model.export(self.sample_states(n, seed=seed, round=round))
+        return self._sampled(draw_designs, n, seed, round, prompts)
 
-    def sample_states(self, n: int, *, seed: int = 0, round: int | None = None) -> Tensor:
+    def sample_states(
+        self, n: int, *, seed: int = 0, round: int | None = None, prompts: Sequence[str] | None = None
+    ) -> Tensor:
         """Draw like `sample`, and return states."""
+        return self._sampled(draw_many, n, seed, round, prompts)
+
+    def _sampled(
+        self,
+        draw: Callable[[Sampler, int, int], T],
+        n: int,
+        seed: int,
+        round: int | None,
+        prompts: Sequence[str] | None,
+    ) -> T:
         if n < 1:
             raise ValueError(f"n must be a positive number of designs, got {n}")
         finished = len(self.state.reports)
@@ -314,11 +345,14 @@ class Campaign:
         if not 0 <= round <= finished:
             raise ValueError(f"round must be one of 0 (pretrained) to {finished} (the last finished), got {round}")
         try:
-            return draw_many(self._history.sampler(round), self._history.seed(0, Purpose.SAMPLE) + seed, n)
+            return draw(self._history.sampler(round, prompts), self._history.seed(0, Purpose.SAMPLE) + seed, n)
         finally:
             self._load(finished)
 
     # -------------------------------------------------------- the insides
+
+    def _with_files(self, queries: list[Query]) -> list[Query]:
+        return [replace(query, design=self._history.with_file(query.design)) for query in queries]
 
     def _refresh(self) -> None:
         for event in self.ledger.read(after=self._state.last_seq):
@@ -334,23 +368,23 @@ class Campaign:
     def _choose(self, state: RunState, count: int, already: int, progress: Progress) -> list[Query]:
         recipe, history, finished = self.recipe, self._history, len(state.reports)
         known = [query.design for query in state.queries.values()]
+        if recipe.same is not None:  # which are the same is seen from states, and an image's is in its file
+            known = [history.with_file(design) for design in known]
         belief, model = history.belief(finished), history.model
         proposal = propose(
             recipe,
             model,
-            history.labelled()[0],
-            identity(model, model.ingest(known), recipe.same) if known else [],
+            history.labelled(),
+            identities(model, known, recipe.same),
             history.objective(finished),
             count,
             history.seed(state.round, Purpose.ASK) + 7919 * already,
             lambda done, total: progress("ask", done, total, {}),
-            history.sampler(finished),
+            history.sampler(finished, None if recipe.prompts is None else recipe.prompts.querying),
         )
-        predicted: list[tuple[float | None, float | None]] = [(None, None)] * count
+        predicted: Sequence[tuple[float | None, float | None]] = [(None, None)] * count
         if belief is not None:
-            with torch.no_grad():
-                mean, std = predictive(belief, model.decode(proposal.x), None)
-            predicted = list(zip(mean.tolist(), std.tolist(), strict=True))
+            predicted = predict(belief, model, proposal)
         return [
             Query(
                 id=f"{state.round}-{already + i + 1:04d}",
@@ -386,6 +420,9 @@ class Campaign:
             previous=history.tilt(round - 1),
             seeds=(history.seed(round, Purpose.UPDATE), history.seed(round, Purpose.EVALUATE)),
             progress=progress,
+            training=None if recipe.prompts is None else history.conditioner(recipe.prompts.trained),
+            judging=history.conditioner(),
+            keep=self.ledger.artifacts.put,
         )
         report = RoundReport(
             round=round,
@@ -398,7 +435,8 @@ class Campaign:
 
 
 def _query_row(query: Query) -> dict[str, Any]:
-    return {
+    prompt = {} if query.design.prompt is None else {"prompt": query.design.prompt}
+    return prompt | {
         "id": query.id,
         "content": query.design.content,
         "kind": query.design.kind,

@@ -26,11 +26,11 @@ __all__ = ["CandidateSource", "Fresh", "Labelled", "Remask", "check_share"]
 
 @dataclass(frozen=True)
 class Labelled:
-    """The labelled designs that a source may start from.
+    """The designs that a source may start from.
 
     Args:
         x: `[n, *event]` states.
-        y: `[n]` labels, larger is better.
+        y: `[n]` labels, or the acquisition where that is climbed; larger is better.
     """
 
     x: State
@@ -48,6 +48,11 @@ class CandidateSource(Protocol):
     @property
     def source(self) -> str:
         """Name recorded with each query."""
+        ...
+
+    @property
+    def edits(self) -> bool:
+        """Whether it edits the designs that it is given; others draw the same whatever those are."""
         ...
 
     def propose(self, sampler: Sampler, labelled: Labelled, noise: Noise) -> State | None:
@@ -84,6 +89,11 @@ class Fresh:
     def source(self) -> str:
         """``"fresh"``."""
         return "fresh"
+
+    @property
+    def edits(self) -> bool:
+        """False."""
+        return False
 
     def propose(self, sampler: Sampler, labelled: Labelled, noise: Noise) -> State:
         """Return one fresh draw for each stream."""
@@ -129,6 +139,11 @@ class Remask:
     def source(self) -> str:
         """``"remask"``."""
         return "remask"
+
+    @property
+    def edits(self) -> bool:
+        """True."""
+        return True
 
     def propose(self, sampler: Sampler, labelled: Labelled, noise: Noise) -> State | None:
         """Return one refilled design for each stream; None where there is nothing to start from.

@@ -10,21 +10,24 @@ Fits and draws are seeded by round, so that all of this is the same in every pro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
-from torch import Tensor
 
 from seiko.acquisition import Feasible, Objective
 from seiko.campaign.artifacts import ArtifactStore
 from seiko.campaign.candidates import Labelled
+from seiko.campaign.observing import observe_designs, with_file
+from seiko.campaign.prompts import Conditioner, conditioner_of
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import standardised
 from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
 from seiko.campaign.seeds import Purpose, seed_of
 from seiko.campaign.state import RunState
+from seiko.designs import Design
 from seiko.diffusion import Transition
-from seiko.models import DiffusionModel, ModelPolicy
+from seiko.models import DiffusionModel, ModelPolicy, Observing
 from seiko.rewards import Belief
 from seiko.updates import Problem, Steering, Tilt, fold, tilt
 
@@ -46,6 +49,7 @@ class History:
         self._beliefs: dict[int, Belief | None] = {0: None}
         self._objectives: dict[int, Objective | None] = {0: None}
         self._problems: dict[int, Problem[Transition] | None] = {0: None}
+        self._conditioners: dict[tuple[str, ...], Conditioner] = {}
         self._live: tuple[int, str | None] = (0, None)  # (rounds, artifact) of the weights in the model
 
     @cached_property
@@ -55,21 +59,31 @@ class History:
 
     # ------------------------------------------------------ the round that is open
 
-    def labelled(self, up_to: int | None = None) -> tuple[Labelled, Tensor | None]:
-        """Return labelled states and values, and the labels' noise (NaN where unknown) if any is known."""
-        pairs = self.state.values(up_to)
-        x = self.model.ingest([query.design for query, _ in pairs])
-        y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
-        noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
-        return Labelled(x, y), torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
+    def labelled(self) -> Labelled:
+        """Return labelled states and values, for candidates to start from.
+
+        None of a model that observes its designs: its states are not made from files, and no source starts from them.
+        """
+        if isinstance(self.model, Observing):
+            return Labelled(torch.empty(0, *self.model.event_shape), torch.empty(0))
+        pairs = self.state.values()
+        x = self.model.ingest([self.with_file(query.design) for query, _ in pairs])
+        return Labelled(x, torch.tensor([label.value for _, label in pairs], dtype=torch.float32))
+
+    def with_file(self, design: Design) -> Design:
+        """Return a design with its file, if it is an image."""
+        return with_file(design, self._artifacts.get)
 
     def fit(self, round: int, up_to: int | None = None) -> Belief | None:
         """Fit the reward model as in a round, on the labels told by event `up_to`; None without a value."""
-        labelled, noise = self.labelled(up_to)
-        if len(labelled.y) == 0:
+        pairs = self.state.values(up_to)
+        if not pairs:
             return None
-        x = self.model.decode(labelled.x)
-        return self.recipe.reward_model.fit(x, labelled.y, noise, self.seed(round, Purpose.FIT))
+        x = observe_designs(self.model, [query.design for query, _ in pairs], self._artifacts.get)
+        y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
+        noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
+        known = torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
+        return self.recipe.reward_model.fit(x, y, known, self.seed(round, Purpose.FIT))
 
     def aim(self, round: int, belief: Belief | None, up_to: int | None = None) -> Objective | None:
         """Return the objective of a round with this belief, oracle's units; None without a belief."""
@@ -82,7 +96,7 @@ class History:
         if recipe.feasibility is None:
             return objective
         judged = self.state.judged(up_to)
-        x = self.model.decode(self.model.ingest([query.design for query, _ in judged]))
+        x = observe_designs(self.model, [query.design for query, _ in judged], self._artifacts.get)
         feasible = torch.tensor([label.status == "value" for _, label in judged])
         return Feasible(
             objective=objective,
@@ -113,13 +127,29 @@ class History:
         problem = self._problem(round)
         return None if problem is None else tilt(problem)
 
-    def sampler(self, round: int) -> Sampler:
-        """Return what draws the designs of a finished round; 0 is the pretrained model. It loads the weights."""
+    def sampler(self, round: int, prompts: Sequence[str] | None = None) -> Sampler:
+        """Return what draws the designs of a finished round; it loads the weights.
+
+        Args:
+            round: 0 is the pretrained model.
+            prompts: What to draw for; None for what rounds are judged on.
+        """
         self.load(round)
+        given = self.conditioner(prompts)
         problem = self._problem(round)
         if problem is None or not isinstance(self.recipe.update, Steering):
-            return ModelSampler(self.model)
-        return SteeredSampler(self.model, self.recipe.update, problem)
+            return ModelSampler(self.model, given)
+        return SteeredSampler(self.model, self.recipe.update, problem, given)
+
+    def conditioner(self, prompts: Sequence[str] | None = None) -> Conditioner | None:
+        """Return prompts, encoded; those that rounds are judged on by default, None where the recipe has none."""
+        if prompts is None:
+            if self.recipe.prompts is None:
+                return None
+            prompts = self.recipe.prompts.judged
+        if (texts := tuple(prompts)) not in self._conditioners:
+            self._conditioners[texts] = conditioner_of(self.model, texts)
+        return self._conditioners[texts]
 
     def load(self, round: int) -> None:
         """Put the weights after a finished round into the model's current version."""

@@ -18,6 +18,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from seiko.campaign.prompts import Conditioner
+from seiko.campaign.sampler import at_a_time
 from seiko.diffusion import Noise, Transition, path_kl, rollout
 from seiko.models import DiffusionModel, ModelPolicy
 
@@ -35,6 +37,7 @@ def land(
     nats: float,
     samples: int,
     seed: int,
+    conditioner: Conditioner | None = None,
 ) -> float:
     """Bring the current version onto a KL budget.
 
@@ -44,6 +47,7 @@ def land(
         nats: The budget.
         samples: Trajectories from which each KL is estimated.
         seed: Seeds them; the same for each candidate.
+        conditioner: What is drawn for.
 
     Returns:
         The share of the way from the pretrained weights: below 1 if the budget was exceeded, above 1 if it was not
@@ -56,12 +60,18 @@ def land(
     versions.reset()
     pretrained = versions.state_dict()
 
+    streams = Noise.seeded(seed, samples)
+
     def look(share: float) -> tuple[float, float]:
         """Return KL and mean objective at a share of the way."""
         versions.load_state_dict({k: torch.lerp(pretrained[k], current[k], share) for k in current})
-        trajectory = rollout(ModelPolicy(model), None, Noise.seeded(seed, samples))
-        kl = path_kl(trajectory, ModelPolicy(model, "pretrained"))
-        return float(kl.mean()), float(objective(model.decode(trajectory.x_0)).mean())
+        kls, values = [], []
+        for i in range(0, samples, at_a_time(model)):
+            noise = streams[i : i + at_a_time(model)]
+            trajectory = rollout(ModelPolicy(model), None if conditioner is None else conditioner(noise), noise)
+            kls.append(path_kl(trajectory, ModelPolicy(model, "pretrained")))
+            values.append(objective(model.decode(trajectory.x_0)))
+        return float(torch.cat(kls).mean()), float(torch.cat(values).mean())
 
     kl, value = look(1.0)
     if NEAR * nats <= kl <= nats:

@@ -49,6 +49,11 @@ class Library:
         """``"library"``."""
         return "library"
 
+    @property
+    def edits(self) -> bool:
+        """False."""
+        return False
+
     def propose(self, sampler: Sampler, labelled: Labelled, noise: Noise) -> State:
         """Return one design of the library for each stream.
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from seiko.acquisition import Acquisition
 from seiko.campaign.candidates import CandidateSource, Fresh
+from seiko.campaign.climb import Climb
+from seiko.campaign.prompts import Prompts
 from seiko.campaign.screens import Screen
 from seiko.campaign.selection import Selection, TopAcquisition
 from seiko.models import ModelSource
 from seiko.oracles import Oracle
-from seiko.rewards import Feasibility, RewardModel, Symmetry
+from seiko.rewards import Feasibility, Feature, RewardModel, Symmetry
 from seiko.updates import FixedStrength, KLBudget, Steering, Strength, Update
 
 __all__ = ["Recipe"]
@@ -24,6 +26,8 @@ class Recipe:
     Args:
         name: What the run is about.
         model: The pretrained diffusion model.
+        prompts: What is drawn for, in queries, in the update and in the look at each round; None for a model that
+            takes no prompts.
         oracle: Who answers in a closed loop; None if people or a laboratory do.
         reward_model: What turns labels into a belief.
         acquisition: What turns the belief into the objective A, for the batch and for the update.
@@ -40,8 +44,11 @@ class Recipe:
         samples: Trajectories a step; of a steering, draws by which its strength is found (SMC only estimates its KL,
             with a noise of some 10 % at 1,000 draws).
         look: Fresh samples from which a round's KL, diversity and belief are estimated.
+        naturalness: Features of images whose distance from the pretrained model's is reported with every round; None
+            for coarse layout and texture (`seiko.metrics.images.PixelStatistics`). Without effect on other designs.
         candidates: Where the pool of a batch comes from.
         pool: Candidates drawn for a batch, all sources together.
+        climb: How the pool is bred by its acquisition before a batch is chosen; None for not at all.
         selection: How the batch is chosen from the pool.
         screens: What is never sent, by rules that are known beforehand.
         same: Designs that this symmetry maps onto each other are one and the same to the oracle (two strands of a
@@ -56,6 +63,7 @@ class Recipe:
 
     name: str
     model: ModelSource
+    prompts: Prompts | None = None
     oracle: Oracle | None = None
     reward_model: RewardModel
     acquisition: Acquisition
@@ -67,8 +75,10 @@ class Recipe:
     final_steps: int | None = None
     samples: int = 256
     look: int = 1000
+    naturalness: Feature | None = None
     candidates: tuple[CandidateSource, ...] = (Fresh(),)
     pool: int = 2000
+    climb: Climb | None = None
     selection: Selection = TopAcquisition()
     screens: tuple[Screen, ...] = ()
     same: Symmetry | None = None
@@ -102,3 +112,5 @@ class Recipe:
             raise ValueError("candidates must name at least one source, for example (Fresh(),)")
         if not isinstance(self.candidates[0], Fresh):
             raise ValueError("the first source of candidates must be Fresh: nothing else exists before the first label")
+        if self.climb is not None and not any(source.edits for source in self.candidates):
+            raise ValueError("climb needs a source of candidates that edits designs: Remask, Rewrite or Splice")

@@ -55,6 +55,11 @@ class Rewrite:
         """``"rewrite"``."""
         return "rewrite"
 
+    @property
+    def edits(self) -> bool:
+        """True."""
+        return True
+
     def propose(self, sampler: Sampler, labelled: Labelled, noise: Noise) -> State | None:
         """Return one rewritten design for each stream; None where there is nothing to start from.
 

@@ -10,14 +10,17 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from seiko.campaign.gallery import SHOWN, compare_images, see, spread, tell_prompts
 from seiko.campaign.landing import land
+from seiko.campaign.observing import are_images
+from seiko.campaign.prompts import Conditioner
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
 from seiko.campaign.state import CalibrationReport, RunState
 from seiko.diffusion import Noise, Transition
 from seiko.models import DiffusionModel, ModelPolicy
-from seiko.rewards import Belief, Calibration, calibration
-from seiko.updates import FixedStrength, KLBudget, Steering, StepReport, Tilt, Update, hold_budget, improve
+from seiko.rewards import Belief, Calibration, Feature, calibration
+from seiko.updates import FixedStrength, KLBudget, Problem, Steering, StepReport, Tilt, Update, hold_budget, improve
 
 __all__ = ["Progress", "advance_model", "calibration_report", "label_fields", "look", "standardised"]
 
@@ -39,6 +42,9 @@ def advance_model(
     previous: Tilt | None,
     seeds: tuple[int, int],
     progress: Progress,
+    training: Conditioner | None = None,
+    judging: Conditioner | None = None,
+    keep: Callable[[bytes], object] = lambda data: None,
 ) -> dict[str, Any]:
     """Move the current version or steer the pretrained one, and look at it; without a belief or an update, only look.
 
@@ -52,19 +58,25 @@ def advance_model(
         previous: B of the last round, if that was steered.
         seeds: For the update and for the look.
         progress: Called after each step.
+        training: Prompts that the update's expectation is over; None for a model that takes none.
+        judging: Prompts that the look is for.
+        keep: Keeps the file of an image.
 
     Returns:
         The fields of `RoundReport` that it decides.
     """
-    sampler: Sampler = ModelSampler(model)
+    sampler: Sampler = ModelSampler(model, judging)
     fields: dict[str, Any] = {"alpha": None, "beta": None}
     if belief is not None and objective is not None and recipe.update is not None:
         if isinstance(recipe.update, Steering):
-            sampler, fields = _steer(recipe, recipe.update, model, belief, objective, previous, seeds[0], progress)
+            problem, fields = _steer(
+                recipe, recipe.update, model, belief, objective, previous, seeds[0], progress, training
+            )
+            sampler = SteeredSampler(model, recipe.update, problem, judging)
         else:
-            fields = _move(recipe, recipe.update, model, belief, objective, steps, alpha, seeds[0], progress)
+            fields = _move(recipe, recipe.update, model, belief, objective, steps, alpha, seeds[0], progress, training)
     progress("look", 0, 1, {})
-    return fields | look(sampler, belief, recipe.look, seeds[1])
+    return fields | look(sampler, belief, recipe.look, seeds[1], recipe.naturalness, keep)
 
 
 def _move(
@@ -77,6 +89,7 @@ def _move(
     alpha: float | None,
     seed: int,
     progress: Progress,
+    training: Conditioner | None,
 ) -> dict[str, Any]:
     def follow(step: int, seen: StepReport, alpha: float) -> None:
         progress("update", step, steps, {"objective": seen.objective * belief.scale, "kl": seen.kls[0], "alpha": alpha})
@@ -95,11 +108,12 @@ def _move(
         steps=steps,
         samples=recipe.samples,
         seed=seed,
+        conditioning=training,
         report=follow,
     )
     if recipe.strength.limit is not None:
         progress("land", 0, 1, {})
-        land(model, objective, recipe.strength.limit, recipe.look, seed + 1)
+        land(model, objective, recipe.strength.limit, recipe.look, seed + 1, training)
     return {"alpha": improvement.alpha, "beta": improvement.beta}
 
 
@@ -112,24 +126,26 @@ def _steer(
     previous: Tilt | None,
     seed: int,
     progress: Progress,
-) -> tuple[Sampler, dict[str, Any]]:
+    training: Conditioner | None,
+) -> tuple[Problem[Transition], dict[str, Any]]:
     assert isinstance(recipe.strength, (KLBudget, FixedStrength))  # the recipe has seen to it
     progress("steer", 0, 1, {})
     pretrained: ModelPolicy[Transition] = ModelPolicy(model, "pretrained")
     populations = -(-recipe.samples // steering.population)
+    noise = Noise.seeded(seed, populations * steering.population)
     alpha, problem, drawn = hold_budget(
         steering,
         pretrained,
         standardised(model, belief, objective),
         pretrained,
         recipe.strength,
-        None,
-        Noise.seeded(seed, populations * steering.population),
+        None if training is None else training.together(steering.population)(noise),
+        noise,
         previous=previous,
     )
     beta = recipe.strength.beta
     progress("steer", 1, 1, {"objective": drawn.mean * belief.scale, "kl": drawn.kl, "alpha": alpha})
-    return SteeredSampler(model, steering, problem), {"alpha": alpha, "beta": beta}
+    return problem, {"alpha": alpha, "beta": beta}
 
 
 def standardised(
@@ -140,17 +156,38 @@ def standardised(
 
 
 @torch.no_grad()
-def look(sampler: Sampler, belief: Belief | None, samples: int, seed: int) -> dict[str, Any]:
-    """Return what fresh samples say of the law that they are drawn from."""
-    model, found = sampler.model, sampler.look(Noise.seeded(seed, samples))
-    designs, distances = model.export(found.x_0), model.distance(found.x_0, found.x_0)
+def look(
+    sampler: Sampler,
+    belief: Belief | None,
+    samples: int,
+    seed: int,
+    feature: Feature | None = None,
+    keep: Callable[[bytes], object] = lambda data: None,
+) -> dict[str, Any]:
+    """Return what fresh samples say of the law that they are drawn from.
+
+    Args:
+        sampler: The law.
+        belief: The fit.
+        samples: How many are drawn.
+        seed: Seeds them.
+        feature: Of images, by which they are compared with the pretrained model's; None for `PixelStatistics`.
+        keep: Keeps the file of an image.
+    """
+    noise = Noise.seeded(seed, samples)
+    found, prompts = sampler.look(noise), sampler.prompts(noise)
+    seen = see(sampler.model, found.x_0, prompts, belief, feature)
+    images = are_images(seen.designs)
+    kept = seen.designs[: SHOWN if images else KEPT]
     return {
         "kl_pretrained": found.kl_pretrained,
         "kl_previous": found.kl_previous,
-        "believed_mean": None if belief is None else float(belief.posterior(model.decode(found.x_0)).mean.mean()),
-        "diversity": float(distances.sum() / (len(designs) * (len(designs) - 1))),
-        "distinct": len({design.key for design in designs}) / len(designs),
-        "samples": tuple(design.content if design.valid else "" for design in designs[:KEPT]),
+        "believed_mean": None if seen.believed is None else float(seen.believed.mean()),
+        "diversity": spread(sampler.model, found.x_0),
+        "distinct": len({design.key for design in seen.designs}) / len(seen.designs),
+        "samples": tuple(design.content if design.valid else "" for design in kept),
+        "prompts": tell_prompts(seen, found),
+        **(compare_images(sampler, noise, seen, belief, feature, keep) if images else {}),
     }
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seiko.campaign.ledger import Event, LedgerCorrupted
+from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.designs import Design
 from seiko.oracles import Label
 
@@ -75,6 +76,9 @@ class RoundReport:
         held_out: Predictions of this round's fit on the labels that were held out from it.
         samples: Some fresh designs of the model after the round.
         seconds: Wall-clock time of `advance`.
+        prompts: What the look found for each prompt; empty for a model that takes none.
+        images: Some fresh images beside the pretrained model's; empty for other designs.
+        naturalness: How far images have gone from the pretrained model's; None for other designs.
     """
 
     round: int
@@ -93,6 +97,9 @@ class RoundReport:
     held_out: CalibrationReport | None
     samples: tuple[str, ...]
     seconds: float
+    prompts: tuple[PromptReport, ...] = ()
+    images: tuple[ImagePair, ...] = ()
+    naturalness: NaturalnessReport | None = None
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> RoundReport:
@@ -102,6 +109,9 @@ class RoundReport:
         for name in ("prequential", "held_out"):
             values[name] = CalibrationReport(**values[name]) if values.get(name) else None
         values["samples"] = tuple(values["samples"])
+        values["prompts"] = tuple(PromptReport(**row) for row in values.get("prompts", ()))
+        values["images"] = tuple(ImagePair(**row) for row in values.get("images", ()))
+        values["naturalness"] = NaturalnessReport(**values["naturalness"]) if values.get("naturalness") else None
         return cls(**values)
 
 
@@ -180,7 +190,7 @@ def fold(state: RunState, event: Event) -> None:
                 state.recipe, state.opened_at = payload["recipe"], event.created_at
             case "asked":
                 for row in payload["queries"]:
-                    design = Design(row["content"], row["kind"])
+                    design = Design(row["content"], row["kind"], row.get("prompt"))
                     state.queries[row["id"]] = Query(
                         id=row["id"],
                         design=design,

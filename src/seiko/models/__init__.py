@@ -1,7 +1,7 @@
 """Which pretrained model: one face for all, three versions of the weights on one backbone."""
 
 from seiko.models.alphabet import Alphabet, Letters
-from seiko.models.base import DiffusionModel, ModelPolicy, ModelSource
+from seiko.models.base import Bounded, DiffusionModel, ModelPolicy, ModelSource, Observing, Prompted
 from seiko.models.graph import GraphDiffusion, GraphSource
 from seiko.models.graph_codec import GraphCodec
 from seiko.models.graph_features import GraphFeatures
@@ -21,6 +21,7 @@ from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Version
 __all__ = [
     "Alphabet",
     "Architecture",
+    "Bounded",
     "ClassifierFree",
     "Conditional",
     "DiffusionModel",
@@ -41,8 +42,10 @@ __all__ = [
     "MaskedLMSource",
     "ModelPolicy",
     "ModelSource",
+    "Observing",
     "PretrainProgress",
     "Pretraining",
+    "Prompted",
     "RandomPipeline",
     "SideNetwork",
     "Tuning",

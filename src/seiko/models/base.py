@@ -1,4 +1,11 @@
-"""A pretrained diffusion model behind one face, and the policy that an update sees of it."""
+"""A pretrained diffusion model behind one face, and the policy that an update sees of it.
+
+What only some models have is a protocol of its own, looked for where it is used:
+
+    Prompted     encode: prompts as conditioning
+    Observing    observe: what the reward model sees, straight from designs and not by way of a state
+    Bounded      batch: how many states fit into memory at a time
+"""
 
 from __future__ import annotations
 
@@ -15,7 +22,7 @@ from seiko.designs import Design
 from seiko.diffusion import Conditioning, Noise, Process, State, Step, Transition
 from seiko.models.versions import Version, Versions
 
-__all__ = ["DiffusionModel", "ModelPolicy", "ModelSource"]
+__all__ = ["Bounded", "DiffusionModel", "ModelPolicy", "ModelSource", "Observing", "Prompted"]
 
 T = TypeVar("T", bound=Transition)
 T_co = TypeVar("T_co", bound=Transition, covariant=True)
@@ -62,6 +69,48 @@ class DiffusionModel(Protocol[T_co]):
         Raises:
             ValueError: If a design is not one of this model's, naming it.
         """
+        ...
+
+
+@runtime_checkable
+class Prompted(Protocol):
+    """A model that is told what to draw."""
+
+    def encode(self, prompts: Sequence[str]) -> Conditioning:
+        """Return a tensor with one row for each prompt; `predict` takes one row for each sample.
+
+        A row is whatever the model needs: an embedding, a class, or the prompt's place in a table of its own.
+
+        Raises:
+            ValueError: If a prompt is none that the model knows (a class that it never learnt), naming it.
+        """
+        ...
+
+
+@runtime_checkable
+class Observing(Protocol):
+    """A model that shows the reward model a design without making a state of it.
+
+    A latent model's `ingest` and `decode` are a lossy and costly way through its encoder and back; its reward model
+    sees pixels, and those are in the design's file already.
+    """
+
+    def observe(self, designs: Sequence[Design]) -> Tensor:
+        """Return what `decode` returns for the states that the designs were exported from, but for their rounding.
+
+        Raises:
+            ValueError: If a design is not one of this model's, or comes without its file.
+        """
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A model whose states are so large that they must not be drawn by the thousand."""
+
+    @property
+    def batch(self) -> int:
+        """States drawn, decoded or observed at a time; it bounds memory and decides nothing else."""
         ...
 
 

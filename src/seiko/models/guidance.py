@@ -22,7 +22,7 @@ from torch import Tensor
 
 from seiko.designs import Design
 from seiko.diffusion import Conditioning, Process, State, Step, Transition
-from seiko.models.base import DiffusionModel
+from seiko.models.base import DiffusionModel, Observing
 from seiko.models.versions import Versions
 
 __all__ = ["ClassifierFree", "Conditional"]
@@ -81,6 +81,12 @@ class ClassifierFree(Generic[T]):
         """The wrapped model's."""
         return self.model.versions
 
+    @property
+    def batch(self) -> int:
+        """States at a time, the wrapped model's; half as many where both halves go in one pass."""
+        whole = int(getattr(self.model, "batch", 1000))
+        return whole if self.scale in (0, 1) else max(1, whole // 2)
+
     def encode(self, prompts: Sequence[str]) -> Tensor:
         """Return one row of conditioning for each prompt."""
         return self.model.encode(prompts)
@@ -112,6 +118,12 @@ class ClassifierFree(Generic[T]):
     def export(self, x_0: State) -> list[Design]:
         """Return final states as designs."""
         return self.model.export(x_0)
+
+    def observe(self, designs: Sequence[Design]) -> Tensor:
+        """Return what the reward model sees of designs."""
+        if isinstance(self.model, Observing):
+            return self.model.observe(designs)
+        return self.model.decode(self.model.ingest(designs))
 
     def ingest(self, designs: Sequence[Design]) -> State:
         """Return designs as final states."""

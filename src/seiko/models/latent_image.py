@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from seiko.designs import IMAGE, Design
+from seiko.designs import Design
 from seiko.diffusion import DDIM, Conditioning, Flow, State, Step
 from seiko.models.latent_image_text import PromptEncoder, to_bytes
 from seiko.models.latent_image_vae import Autoencoder
@@ -93,18 +93,23 @@ class LatentImage:
         Raises:
             ValueError: If one is no image, comes without its file, or has not this model's size.
         """
+        if not designs:
+            return torch.zeros(0, *self.event_shape, device=self._device)
+        return self.autoencoder.encode(self.observe(designs))
+
+    def observe(self, designs: Sequence[Design]) -> Float[Tensor, "n 3 height width"]:
+        """Return the pixels of images, from their files; raises as `ingest` does."""
         from seiko.imaging import pixels_of
 
-        device = next(self.autoencoder.vae.parameters()).device
-        if not designs:
-            return torch.zeros(0, *self.event_shape, device=device)
         pixels = pixels_of(designs)
-        size = tuple(self.autoencoder.downscaling * side for side in self.event_shape[1:])
-        if pixels.shape[1:] != (3, *size):
-            raise ValueError(
-                f"{IMAGE} {designs[0].content[:12]} is {list(pixels.shape[1:])}, this model's are {[3, *size]}"
-            )
-        return self.autoencoder.encode(pixels.to(device))
+        size = [3, *(self.autoencoder.downscaling * side for side in self.event_shape[1:])]
+        if list(pixels.shape[1:]) != size:
+            raise ValueError(f"image {designs[0].content[:12]} is {list(pixels.shape[1:])}, this model's are {size}")
+        return pixels.to(self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.autoencoder.vae.parameters()).device
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write the current version: an adapter that `pipeline.load_lora_weights` reads, else the whole pipeline."""

@@ -1,8 +1,8 @@
 """Which latent image model to load, and how it may move: a pipeline from the hub or from a folder.
 
 Only safetensors are read, and only the classes of diffusers and transformers: a repository's own code never runs. The
-safety checker of Stable Diffusion 1 is not loaded, since it looks at images one by one after the fact and an oracle must
-see what the model really draws; whoever shows images to others should put one behind `seiko sample`.
+safety checker of Stable Diffusion 1 is not loaded, since it looks at images one by one after the fact and an oracle
+must see what the model really draws; whoever shows images to others should put one behind `seiko sample`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,10 @@ from seiko.models.latent_image_vae import Autoencoder
 from seiko.models.recompute import recompute_blocks
 from seiko.models.versions import LoRA, Tuning
 
-__all__ = ["LatentImageSource"]
+__all__ = ["ATTENTION", "LatentImageSource"]
+
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+"""Layers of the attention that take adapters, in all four families."""
 
 Precision = Literal["fp32", "bf16", "fp16"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -57,7 +60,7 @@ class LatentImageSource:
     """
 
     name: str
-    tuning: Tuning = LoRA(rank=4, scale=4.0, target_modules=("to_q", "to_k", "to_v", "to_out.0"))
+    tuning: Tuning = field(default_factory=lambda: LoRA(rank=4, scale=4.0, target_modules=ATTENTION))
     guidance: float = 7.5
     negative: str = ""
     num_steps: int = 50
@@ -138,9 +141,7 @@ class LatentImageSource:
         try:
             kind = diffusers.DiffusionPipeline.load_config(name)["_class_name"]
         except OSError as error:
-            raise FileNotFoundError(
-                f"no image model {self.name!r}, neither a folder nor on the hub: {error}"
-            ) from error
+            raise FileNotFoundError(f"no image model {self.name!r}, as a folder or on the hub: {error}") from error
         if kind not in FAMILIES:
             raise ValueError(f"{self.name!r} is a {kind}; models that can be tuned: {', '.join(FAMILIES)}")
         left_out = (

@@ -46,7 +46,7 @@ def improve(
     steps: int,
     samples: int,
     seed: int,
-    conditioning: Conditioning = None,
+    conditioning: Conditioning | Callable[[Noise], Conditioning] = None,
     report: Callable[[int, StepReport, float], None] = lambda step, report, alpha: None,
 ) -> Improvement:
     """Move the policy towards the optimum of one round.
@@ -62,7 +62,7 @@ def improve(
         steps: How many steps to take.
         samples: Trajectories a step.
         seed: Seeds all draws.
-        conditioning: Passed on to the policies.
+        conditioning: Passed on to the policies; a function gives each step's samples theirs, by their noise.
         report: Called after each step with (steps done, report, alpha).
 
     Returns:
@@ -79,7 +79,8 @@ def improve(
         anchors = (Anchor(pretrained, alpha), *((Anchor(previous, beta),) if beta else ()))
         problem = Problem(objective, anchors)
         noise = Noise.seeded(seed, samples, device).fold_in(step)
-        seen = update.step(state, policy, problem, conditioning, noise)
+        given = conditioning(noise) if callable(conditioning) else conditioning
+        seen = update.step(state, policy, problem, given, noise)
         history.append(seen)
         alpha = strength.follow(alpha, seen.kls[0], history[max(step - 1, 0)].kls[0])
         report(step + 1, seen, alpha)

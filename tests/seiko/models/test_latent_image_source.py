@@ -64,7 +64,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no image model at"):
         LatentImageSource(name=str(tmp_path / "nothing")).load()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match="neither a folder nor on the hub"):
+    with pytest.raises(FileNotFoundError, match="as a folder or on the hub"):
         LatentImageSource(name=str(tmp_path / "empty")).load()
 
 

@@ -1,0 +1,136 @@
+"""What a run draws for: prompts of queries, of training and of evaluation, and which sample gets which.
+
+    x_0 ~ p(. | c),    c ~ uniform over a list of prompts
+
+The objective of an update, the KL and all that a look reports are expectations over prompts. A sample's prompt comes
+from its own stream of noise, so that it does not depend on how many are drawn at a time; in a population that is drawn
+together (a steering's particles) all have the prompt of the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from seiko.designs import Design
+from seiko.diffusion import Conditioning, Noise, Transition
+from seiko.models import DiffusionModel, Prompted
+
+__all__ = ["Conditioner", "Prompts", "conditioner_of", "prompted", "read_prompts"]
+
+PROMPT = -1009  # sub-stream: which prompt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompts:
+    """Three lists of prompts: texts, or classes such as ``"3"``.
+
+    Args:
+        querying: Designs are drawn and labelled for these.
+        training: The update's expectation is over these; empty for the querying ones.
+        held_out: Rounds are judged on these, on which nothing is trained; empty for the training ones.
+
+    Raises:
+        ValueError: If there is none to query for, one is there twice, or a held-out one is trained on.
+    """
+
+    querying: tuple[str, ...]
+    training: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.querying:
+            raise ValueError("prompts need at least one to query for; without prompts, give None")
+        for name in ("querying", "training", "held_out"):
+            texts = getattr(self, name)
+            if twice := [text for text in texts if texts.count(text) > 1]:
+                raise ValueError(f"the {name} prompts hold {twice[0]!r} twice: every one counts the same, list it once")
+        if both := [text for text in self.held_out if text in self.trained]:
+            raise ValueError(f"{both[0]!r} is held out and trained on: take it out of one of the lists")
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """What the update trains on."""
+        return self.training or self.querying
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """What a round is judged on."""
+        return self.held_out or self.trained
+
+
+def read_prompts(path: Path | str) -> tuple[str, ...]:
+    """Return the prompts of a text file: one a line; blank lines and lines that begin with `#` are skipped.
+
+    Raises:
+        ValueError: If the file is not UTF-8, or holds no prompt.
+        OSError: If it cannot be read.
+    """
+    try:
+        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: save it as text in UTF-8, one prompt a line") from error
+    texts = tuple(line for line in lines if line and not line.startswith("#"))
+    if not texts:
+        raise ValueError(f"{path} holds no prompt: write one a line")
+    return texts
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioner:
+    """Prompts of one list, encoded.
+
+    Args:
+        prompts: The list.
+        table: One row for each.
+        population: Streams that are drawn together and share a prompt.
+    """
+
+    prompts: tuple[str, ...]
+    table: Tensor
+    population: int = 1
+
+    def __call__(self, noise: Noise) -> Conditioning:
+        """Return the conditioning of each stream's sample."""
+        return self.table[self._rows(noise).to(self.table.device)]
+
+    def of(self, noise: Noise) -> list[str]:
+        """Return the prompt of each stream's sample."""
+        return [self.prompts[row] for row in self._rows(noise).tolist()]
+
+    def together(self, population: int) -> Conditioner:
+        """Return the same for samples that are drawn in whole populations."""
+        return replace(self, population=population)
+
+    def _rows(self, noise: Noise) -> Tensor:
+        first = noise[:: self.population]
+        rows = (first.fold_in(PROMPT).uniform() * len(self.prompts)).long().clamp(max=len(self.prompts) - 1)
+        return rows.repeat_interleave(self.population)[: len(noise)]
+
+
+@torch.no_grad()
+def conditioner_of(model: DiffusionModel[Transition], prompts: Sequence[str]) -> Conditioner:
+    """Encode a list of prompts.
+
+    Raises:
+        TypeError: If the model takes no prompts.
+        ValueError: If it knows one of them not, or answers with another number of rows.
+    """
+    if not isinstance(model, Prompted):
+        raise TypeError(f"{type(model).__name__} takes no prompts: leave `prompts` out of the recipe")
+    table = model.encode(prompts)
+    if table is None or len(table) != len(prompts):
+        rows = "none" if table is None else len(table)
+        raise ValueError(f"{len(prompts)} prompts must be encoded as as many rows, got {rows}")
+    return Conditioner(tuple(prompts), table.detach())
+
+
+def prompted(designs: Sequence[Design], prompts: Sequence[str] | None) -> list[Design]:
+    """Return designs with what they were drawn for; as they are if the model takes no prompts."""
+    if prompts is None:
+        return list(designs)
+    return [replace(design, prompt=prompt) for design, prompt in zip(designs, prompts, strict=True)]
