@@ -11,6 +11,9 @@ from seiko.models.guidance import ClassifierFree, Conditional
 from seiko.models.latent_image import LatentImage
 from seiko.models.latent_image_source import LatentImageSource
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
+from seiko.models.pixel_files import PixelFiles
+from seiko.models.pixel_image import UNET_LAYERS, PixelImage, PixelImageSource
+from seiko.models.pixel_pretrain import PixelArchitecture, PixelPretraining
 from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
 from seiko.models.random_pipeline import RandomPipeline
 from seiko.models.side import SideNetwork
@@ -19,6 +22,7 @@ from seiko.models.toy import EnumerableToy, GaussianToy
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
 __all__ = [
+    "UNET_LAYERS",
     "Alphabet",
     "Architecture",
     "Bounded",
@@ -43,6 +47,11 @@ __all__ = [
     "ModelPolicy",
     "ModelSource",
     "Observing",
+    "PixelArchitecture",
+    "PixelFiles",
+    "PixelImage",
+    "PixelImageSource",
+    "PixelPretraining",
     "PretrainProgress",
     "Pretraining",
     "Prompted",

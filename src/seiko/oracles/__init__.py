@@ -2,7 +2,9 @@
 
 sequences      TFBind8, Ehrlich
 molecules      QED, PenalisedLogP, SA, MoleculeProperty, PMO; by name with oracle_named
-your own       PythonFunction, by module:function
+images         JPEGIncompressibility, JPEGCompressibility, StrokeThickness, DigitQuality; by name with
+               image_oracle_named
+your own       PythonFunction and, for images, ImageFunction, by module:function
 around others  Desired with a desirability, WeightedMean, WeightedGeometricMean
 """
 
@@ -24,6 +26,15 @@ from seiko.oracles.desirability import (
 from seiko.oracles.ehrlich import Ehrlich, tokens_to_designs
 from seiko.oracles.ehrlich_function import EhrlichFunction
 from seiko.oracles.function import PythonFunction
+from seiko.oracles.images import (
+    IMAGE_ORACLES,
+    DigitQuality,
+    ImageFunction,
+    JPEGCompressibility,
+    JPEGIncompressibility,
+    StrokeThickness,
+    image_oracle_named,
+)
 from seiko.oracles.molecules import (
     MOLECULE_ORACLES,
     PMO,
@@ -37,6 +48,7 @@ from seiko.oracles.molecules import (
 from seiko.oracles.tfbind8 import TFBind8
 
 __all__ = [
+    "IMAGE_ORACLES",
     "MOLECULE_ORACLES",
     "PMO",
     "PMO_TASKS",
@@ -46,10 +58,14 @@ __all__ = [
     "Below",
     "Desirability",
     "Desired",
+    "DigitQuality",
     "DoubleSigmoid",
     "Ehrlich",
     "EhrlichFunction",
     "Gaussian",
+    "ImageFunction",
+    "JPEGCompressibility",
+    "JPEGIncompressibility",
     "Label",
     "MoleculeProperty",
     "Oracle",
@@ -59,9 +75,11 @@ __all__ = [
     "ReverseSigmoid",
     "Sigmoid",
     "Step",
+    "StrokeThickness",
     "TFBind8",
     "WeightedGeometricMean",
     "WeightedMean",
+    "image_oracle_named",
     "oracle_named",
     "tokens_to_designs",
 ]

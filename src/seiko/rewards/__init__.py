@@ -3,7 +3,8 @@
 For short DNA choose `LastLayer(features=Windows(vocabulary=4), symmetry=ReverseComplement())`; for motifs at fixed
 distances in long sequences `LastLayer(features=SpacedPairs(vocabulary=V))`; for count fingerprints
 `GaussianProcess(kernel=Tanimoto(feature=...))`; for vectors, or where thousands of labels are at hand,
-`Ensemble(network=MLP(feature=Identity()))`. `Feasibility` learns which designs can be labelled at all.
+`Ensemble(network=MLP(feature=Identity()))`; for images `Ensemble(network=PixelCNN())`. `Feasibility` learns which
+designs can be labelled at all.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from seiko.rewards.last_layer import LastLayer, LastLayerBelief
 from seiko.rewards.learned import Learned
 from seiko.rewards.molecules import Descriptors, MorganCounts
 from seiko.rewards.network import CNN, MLP, Network
+from seiko.rewards.pixels import DigitFeatures, PixelCNN
 from seiko.rewards.sgld import SGLD
 from seiko.rewards.spaced_pairs import SpacedPairs
 from seiko.rewards.symmetry import ReverseComplement, Symmetry, orbit
@@ -36,6 +38,7 @@ __all__ = [
     "Calibration",
     "Candidate",
     "Descriptors",
+    "DigitFeatures",
     "Embedding",
     "Ensemble",
     "EnsembleBelief",
@@ -57,6 +60,7 @@ __all__ = [
     "MorganCounts",
     "Network",
     "OneHot",
+    "PixelCNN",
     "Posterior",
     "ReverseComplement",
     "RewardModel",
