@@ -7,8 +7,8 @@
 
 t = 1 is noise and t = 0 data, as everywhere here; many papers on flows run the other way. At eta = 0 the step is
 Euler's for dx/dt = v, the sampler that these models come with. At eta = 1 std² is the variance of q(x_s | x_t, x_0), so
-that the marginals are the flow's own up to the size of the steps; for small ones std² -> 2 t / (1 - t) dt, the memoryless
-noise: x_1 says nothing about x_0, which the KL-regularised updates rely on.
+that the marginals are the flow's own up to the size of the steps; for small ones std² -> 2 t / (1 - t) dt, the
+memoryless noise: x_1 says nothing about x_0, which the KL-regularised updates rely on.
 
 References:
     Lipman et al., "Flow Matching for Generative Modeling", 2022, https://arxiv.org/abs/2210.02747;

@@ -1,9 +1,9 @@
 """Prompts as conditioning of a latent image model: the text itself, and its embeddings computed once.
 
 A row of conditioning is the prompt's UTF-8 bytes, filled up with zeros to a fixed width. It is small, the same for
-every kind of text encoder, can be cut and joined like any batch, and gives the prompt back. What the network is fed, the
-embeddings of one or several frozen encoders, is looked up by those bytes: each prompt passes through the encoders once
-and is kept while there is room. No gradient reaches the text.
+every kind of text encoder, can be cut and joined like any batch, and gives the prompt back. What the network is fed,
+the embeddings of one or several frozen encoders, is looked up by those bytes: each prompt passes through the encoders
+once and is kept while there is room. No gradient reaches the text.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 sequences      TFBind8, Ehrlich
 molecules      QED, PenalisedLogP, SA, MoleculeProperty, PMO; by name with oracle_named
-images         JPEGIncompressibility, JPEGCompressibility, StrokeThickness, DigitQuality; by name with
-               image_oracle_named
+images         JPEGIncompressibility, JPEGCompressibility, StrokeThickness, DigitQuality, Aesthetic, CLIPScore,
+               PickScore, HPSv2; by name with image_oracle_named
 your own       PythonFunction and, for images, ImageFunction, by module:function
 around others  Desired with a desirability, WeightedMean, WeightedGeometricMean
 """
@@ -28,10 +28,14 @@ from seiko.oracles.ehrlich_function import EhrlichFunction
 from seiko.oracles.function import PythonFunction
 from seiko.oracles.images import (
     IMAGE_ORACLES,
+    Aesthetic,
+    CLIPScore,
     DigitQuality,
+    HPSv2,
     ImageFunction,
     JPEGCompressibility,
     JPEGIncompressibility,
+    PickScore,
     StrokeThickness,
     image_oracle_named,
 )
@@ -55,7 +59,9 @@ __all__ = [
     "QED",
     "SA",
     "Above",
+    "Aesthetic",
     "Below",
+    "CLIPScore",
     "Desirability",
     "Desired",
     "DigitQuality",
@@ -63,6 +69,7 @@ __all__ = [
     "Ehrlich",
     "EhrlichFunction",
     "Gaussian",
+    "HPSv2",
     "ImageFunction",
     "JPEGCompressibility",
     "JPEGIncompressibility",
@@ -70,6 +77,7 @@ __all__ = [
     "MoleculeProperty",
     "Oracle",
     "PenalisedLogP",
+    "PickScore",
     "PythonFunction",
     "Ramp",
     "ReverseSigmoid",
