@@ -169,6 +169,11 @@ def descend(state: UpdateState, loss: Tensor, max_grad_norm: float) -> float:
     """
     state.optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    return follow_gradient(state, max_grad_norm)
+
+
+def follow_gradient(state: UpdateState, max_grad_norm: float) -> float:
+    """Take one optimiser step by the gradients that are there; see `descend`."""
     parameters = [p for group in state.optimiser.param_groups for p in group["params"]]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm))
     if not norm < float("inf"):
