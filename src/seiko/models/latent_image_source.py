@@ -21,6 +21,7 @@ from seiko.models.latent_image import LatentImage
 from seiko.models.latent_image_families import FAMILIES, process_of
 from seiko.models.latent_image_text import PromptEncoder
 from seiko.models.latent_image_vae import Autoencoder
+from seiko.models.lean import lean
 from seiko.models.recompute import recompute_blocks
 from seiko.models.versions import LoRA, Tuning
 
@@ -106,6 +107,9 @@ class LatentImageSource:
         size, shape = self._size(pipeline, autoencoder)
         process = process_of(pipeline, size, self.num_steps, self.eta, self.end)
         versions = self.tuning.attach(family.denoiser(pipeline, size, self.guidance, autocast).to(device))
+        for module in (getattr(versions, "backbone", None), pipeline.vae):
+            if module is not None:
+                lean(module)
         for parameter in versions.parameters():
             parameter.data = parameter.data.float()
         if self.checkpoint == "block":
