@@ -13,6 +13,7 @@ from seiko.campaign.errors import (
     BudgetSpent,
     CampaignError,
     LabelConflict,
+    NoPrompts,
     NothingAsked,
     PendingLabels,
     PoolExhausted,
@@ -24,7 +25,8 @@ from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 
 if TYPE_CHECKING:
-    from seiko.campaign.campaign import Campaign, LabelLike
+    from seiko.campaign.batches import doubling
+from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
     from seiko.campaign.climb import Climb
     from seiko.campaign.library import Library
@@ -59,6 +61,7 @@ __all__ = [
     "Library",
     "Look",
     "NaturalnessReport",
+    "NoPrompts",
     "NoRun",
     "NothingAsked",
     "PendingLabels",
@@ -82,6 +85,7 @@ __all__ = [
     "Substructure",
     "TopAcquisition",
     "UnknownQuery",
+    "doubling",
     "run",
 ]
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from seiko import config
 from seiko.acquisition import Objective
+from seiko.campaign.batches import batch_size
 from seiko.campaign.errors import (
     BudgetSpent,
     LabelConflict,
@@ -210,7 +211,7 @@ class Campaign:
             asked = state.asked(state.round)
             left = recipe.budget - state.charged
             if n is None:
-                more = 0 if asked else -(-left // (recipe.rounds - len(state.reports)))
+                more = 0 if asked else batch_size(left, recipe.rounds, recipe.batches, len(state.reports))
             else:
                 more = max(0, n - len(asked))
             if more > left:
@@ -320,7 +321,7 @@ class Campaign:
 
         Raises:
             ValueError: If that round is not finished.
-            TypeError: If there are prompts and the model takes none.
+            NoPrompts: If there are prompts and the model takes none.
         """
         return self._sampled(draw_designs, n, seed, round, prompts)
 

@@ -19,7 +19,7 @@ from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.climb import Climb
 from seiko.campaign.errors import PoolExhausted
 from seiko.campaign.observing import are_images, observe_states
-from seiko.campaign.prompts import prompted
+from seiko.campaign.prompts import choose_for_prompts, prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, at_a_time, chunk
 from seiko.campaign.screens import sendable
@@ -133,7 +133,8 @@ def propose(
         if climb is not None:
             values = _bred(climb, recipe.candidates, gathering, labelled, values, value, seed, wanted, progress)
     x = gathering.x
-    rows = recipe.selection(Pool(x, values, model.distance), count)
+    pool = Pool(x, values, model.distance)
+    rows = choose_for_prompts(recipe.selection, pool, count, [design.prompt for design in gathering.designs])
     return Proposal(x[rows], [gathering.designs[i] for i in rows], [gathering.sources[i] for i in rows])
 
 

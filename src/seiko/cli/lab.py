@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from seiko.cli.runs import Force, OutFile, RunPlace, open_run, read_state
 __all__ = ["advance", "ask", "tell"]
 
 ASK_COLUMNS = ("id", "design", "kind", "round", "source", "predicted_mean", "predicted_std")
+PICTURE_COLUMNS = ("value", "round", "source", "predicted_mean", "predicted_std", "design")
 TELL_COLUMNS = ("id", "value", "noise", "status", "reason")
 
 
@@ -29,8 +31,10 @@ def ask(
 ) -> None:
     """Print the designs of the open round that wait for a label, choosing them first if there are none yet.
 
-    A CSV table: id, design, kind, round, source, predicted_mean, predicted_std. Asking again prints the same.
+    A CSV table: id, design, kind, round, source, predicted_mean, predicted_std. Asking again prints the same. Images
+    are files: with --out FOLDER they are written there, with a table manifest.csv that `seiko tell` takes back.
     """
+    from seiko.cli.images import deliver_images, only_images, with_prompts
     from seiko.cli.progress import stages
 
     with open_run(run) as campaign:
@@ -42,6 +46,7 @@ def ask(
                 "id": query.id,
                 "design": query.design.content,
                 "kind": query.design.kind,
+                "prompt": query.design.prompt,
                 "round": query.round,
                 "source": query.source,
                 "predicted_mean": query.mean,
@@ -50,7 +55,10 @@ def ask(
             for query in queries
         ]
     try:
-        deliver(as_csv(ASK_COLUMNS, rows), out, force=force)
+        if out is not None and only_images([query.design for query in queries]):
+            deliver_images(out, PICTURE_COLUMNS, rows, [query.design for query in queries], force=force)
+        else:
+            deliver(as_csv(with_prompts(ASK_COLUMNS, rows), rows), out, force=force)
     except InputError as error:
         raise InputError(f"{error} (the batch is kept; asking again prints it)") from error
     if done:
@@ -67,7 +75,7 @@ def tell(
             metavar="FILE",
             show_default=False,
             help="CSV with id, value and, if you like, noise, status (value, infeasible, "
-            "failed), reason, design; or one JSON object a line; - is standard input.",
+            "failed), reason, design; or one JSON object a line; a folder of images; - is standard input.",
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print what would be taken, take nothing.")] = False,
@@ -75,6 +83,7 @@ def tell(
 ) -> None:
     """Take the labels of a file: all of them, or none if one line is wrong."""
     from seiko.campaign.label_file import parse_labels, read_labels
+    from seiko.cli.images import read_manifest
 
     if attach:
         raise InputError(
@@ -82,7 +91,13 @@ def tell(
             "leave them out of the file, nothing was taken"
         )
     state = read_state(run)
-    labels = parse_labels(sys.stdin.buffer.read(), state, "standard input") if file == "-" else read_labels(file, state)
+    if file == "-":
+        labels = parse_labels(sys.stdin.buffer.read(), state, "standard input")
+    elif Path(file).is_dir():
+        data, path = read_manifest(Path(file), state)
+        labels = parse_labels(data, state, path)
+    else:
+        labels = read_labels(file, state)
     if dry_run:
         new = {id: label for id, label in labels.items() if state.labels.get(id) != label}
         deliver(as_csv(TELL_COLUMNS, [{"id": id, **asdict(label)} for id, label in new.items()]), None)
@@ -113,5 +128,5 @@ def advance(
         with stages() as shown:
             report = campaign.advance(without_pending=without_pending, progress=shown.progress)
         recipe = campaign.recipe
-    deliver(as_json({name: value for name, value in asdict(report).items() if name != "samples"}), None)
+    deliver(as_json({name: value for name, value in asdict(report).items() if name not in ("samples", "images")}), None)
     say(round_line(report, recipe.rounds, recipe.budget))

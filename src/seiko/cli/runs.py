@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from seiko.campaign import Campaign
     from seiko.campaign.state import RunState
 
-__all__ = ["Force", "OutFile", "RunPlace", "is_run", "open_run", "read_state"]
+__all__ = ["MODEL_FILES", "Force", "OutFile", "RunPlace", "is_run", "open_run", "read_state"]
+
+MODEL_FILES = ("config.json", "model_index.json", "seiko.json", "unet/config.json", "transformer/config.json")
+"""Files of which a model's folder has at least one."""
 
 RunPlace = Annotated[str, typer.Argument(metavar="RUN", help="Run folder, or sqlite:///FOLDER.", show_default=False)]
 OutFile = Annotated[

@@ -40,6 +40,7 @@ class LatentImage:
         pipeline: The pipeline of diffusers that the parts are from.
         negative: What "no prompt" is under guidance.
         batch: Latents that pass through the network at a time; bounds memory, and decides nothing else.
+        seen: Side of the images as the reward model sees them, pixels; None for as they are.
         checkpoint: Whether an update should recompute each step's activations (`ModelPolicy.checkpoint`).
     """
 
@@ -51,6 +52,7 @@ class LatentImage:
     pipeline: Any
     negative: str = ""
     batch: int = 8
+    seen: int | None = None
     checkpoint: bool = False
 
     def encode(self, prompts: Sequence[str]) -> UInt8[Tensor, "n width"]:
@@ -72,8 +74,15 @@ class LatentImage:
         return {name: value.to(device) for name, value in self.text(rows).items()}
 
     def decode(self, x_0: State) -> Float[Tensor, "n 3 height width"]:
-        """Return pixels in [0, 1]; the gradient runs through the autoencoder."""
-        return self.autoencoder.decode(x_0)
+        """Return pixels in [0, 1] as the reward model sees them; the gradient runs through the autoencoder."""
+        return self._shrink(self.autoencoder.decode(x_0))
+
+    def _shrink(self, pixels: Tensor) -> Tensor:
+        if self.seen is None or min(pixels.shape[-2:]) <= self.seen:
+            return pixels
+        scale = self.seen / min(pixels.shape[-2:])
+        size = [round(side * scale) for side in pixels.shape[-2:]]
+        return torch.nn.functional.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 1)
 
     def distance(self, x: State, z: State) -> Float[Tensor, "n m"]:
         """Return the root mean square difference of latents, whose coordinates have a standard deviation near 1."""
@@ -85,7 +94,7 @@ class LatentImage:
         from seiko.imaging import image_design
 
         parts = torch.split(x_0, self.batch)
-        return [image_design(pixels) for part in parts for pixels in self.decode(part).float().cpu()]
+        return [image_design(pixels) for part in parts for pixels in self.autoencoder.decode(part).float().cpu()]
 
     def ingest(self, designs: Sequence[Design]) -> State:
         """Return images as latents, by the autoencoder's encoder.
@@ -95,10 +104,13 @@ class LatentImage:
         """
         if not designs:
             return torch.zeros(0, *self.event_shape, device=self._device)
-        return self.autoencoder.encode(self.observe(designs))
+        return self.autoencoder.encode(self._pixels(designs))
 
     def observe(self, designs: Sequence[Design]) -> Float[Tensor, "n 3 height width"]:
-        """Return the pixels of images, from their files; raises as `ingest` does."""
+        """Return images as the reward model sees them, from their files; raises as `ingest` does."""
+        return self._shrink(self._pixels(designs))
+
+    def _pixels(self, designs: Sequence[Design]) -> Float[Tensor, "n 3 height width"]:
         from seiko.imaging import pixels_of
 
         pixels = pixels_of(designs)

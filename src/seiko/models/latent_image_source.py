@@ -53,6 +53,8 @@ class LatentImageSource:
             units lower precision is slower; in fp16 gradients may underflow.
         batch: Images that pass through the network at a time.
         slicing: Decode images one at a time.
+        seen: Side of the images as the reward model sees them, pixels: where labels are many, full images fill the
+            memory; CLIP sees 224. None for as they are.
         checkpoint: What is computed again in the backward pass, in place of being kept: nothing (``"none"``), each
             denoising step as a whole (``"step"``), or its blocks one after the other (``"block"``, LoRA only: least
             memory).
@@ -72,6 +74,7 @@ class LatentImageSource:
     precision: Precision = "fp32"
     batch: int = 8
     slicing: bool = False
+    seen: int | None = None
     checkpoint: Literal["none", "step", "block"] = "step"
     offload: bool = False
     device: str = "cpu"
@@ -79,6 +82,8 @@ class LatentImageSource:
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise ValueError(f"batch must be at least 1 image, got {self.batch}")
+        if self.seen is not None and self.seen < 8:
+            raise ValueError(f"seen must be a side of at least 8 pixels, got {self.seen}")
         if not self.guidance >= 0:
             raise ValueError(f"guidance must be at least 0 (1 is none), got {self.guidance}")
         if self.checkpoint == "block" and not isinstance(self.tuning, LoRA):
@@ -128,6 +133,7 @@ class LatentImageSource:
             pipeline=pipeline,
             negative=self.negative,
             batch=self.batch,
+            seen=self.seen,
             checkpoint=self.checkpoint == "step",
         )
         if self.guidance == 1 or not family.two_halves(pipeline):

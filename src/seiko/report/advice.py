@@ -22,7 +22,8 @@ __all__ = ["alarms", "recommendations"]
 KL_SLACK = 1.2
 LEAST_COVERAGE = 0.8
 MOST_INFEASIBLE = 0.3
-LEAST_DIVERSITY = {"smiles": (0.4, "in Tanimoto distance")}  # mean pairwise distance, by kind of design
+# Mean pairwise distance, by kind of design; images are judged against the pretrained model's own, in `report.images`.
+LEAST_DIVERSITY = {"smiles": (0.4, "in Tanimoto distance"), "image": (0.0, "")}
 LEAST_LETTERS = (1.0, "positions")
 LEAST_DISTINCT = 0.5
 

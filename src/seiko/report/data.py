@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from seiko.report.image_data import ImageData
+
 __all__ = [
     "CalibrationRow",
     "DesignRow",
@@ -33,13 +35,14 @@ class DesignRow:
         round: Round that asked it, from 1.
         query_id: The query's name in the ledger.
         content: The design's text.
-        kind: ``"dna"``, ``"protein"``, ``"tokens"``, ``"smiles"``.
+        kind: ``"dna"``, ``"protein"``, ``"tokens"``, ``"smiles"``, ``"image"`` (the content is a SHA-256 then).
         source: Where the candidate came from, for example ``"fresh"``, ``"remask"``, ``"library"``.
         status: State of its label; ``"pending"`` where none has come.
         value: The label, oracle's units, larger is better; present exactly when ``status == "value"``.
         noise: Standard deviation of the measurement, oracle's units.
         predicted_mean: Mean that the reward model predicted when the design was chosen, oracle's units.
         predicted_std: Standard deviation of the *label* predicted then (epistemic and noise together), oracle's units.
+        prompt: What the design was drawn for; None if the model takes no prompts.
 
     Raises:
         ValueError: If the status is unknown, or the value is missing, superfluous or not finite.
@@ -55,6 +58,7 @@ class DesignRow:
     noise: float | None = None
     predicted_mean: float | None = None
     predicted_std: float | None = None
+    prompt: str | None = None
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):
@@ -223,6 +227,7 @@ class ReportData:
         rounds: Finished rounds, in order.
         logos: Letter frequencies before and after; None where positions do not align (molecules, images).
         molecules: Samples before and after of a run whose designs are SMILES; None for every other kind.
+        images: Pairs, prompts and naturalness of a run whose designs are images; None for every other kind.
         kl_budget: Nats from the pretrained model that the recipe allows; None if it fixes alpha instead.
         reward_name: Name of the label, with its unit, for the axes.
         diversity_unit: Unit of `RoundRow.diversity`.
@@ -245,6 +250,7 @@ class ReportData:
     rounds: tuple[RoundRow, ...] = ()
     logos: LogoData | None = None
     molecules: MoleculeData | None = None
+    images: ImageData | None = None
     kl_budget: float | None = None
     reward_name: str = "reward"
     diversity_unit: str = "positions"

@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seiko.report.data import ReportData
+from seiko.report.images import image_section
 from seiko.report.molecules import molecule_section
 from seiko.report.panels import logo_panel, reward_panel, small_panels
 from seiko.report.style import DARK, LIGHT, replace_bytes
@@ -40,6 +41,7 @@ def render(data: ReportData) -> str:
         panels=small_panels(data, top),
         logo=logo_panel(data),
         molecules=None if data.molecules is None else molecule_section(data, data.molecules),
+        images=None if data.images is None else image_section(data, data.images),
         designs=top_rows(data),
         long=any(len(row.content) > LONG_DESIGN for row in data.designs),
         round_groups=round_table(data),

@@ -17,6 +17,7 @@ from seiko.campaign import CalibrationReport, Campaign, Query, RoundReport, RunS
 from seiko.models import Alphabet, MaskedLM
 from seiko.report.advice import alarms, recommendations
 from seiko.report.data import CalibrationRow, DesignRow, LogoData, MoleculeData, ReportData, RoundRow
+from seiko.report.image_run import image_data, with_images
 from seiko.report.molecule_changes import drift_alarms
 from seiko.updates import KLBudget
 
@@ -25,7 +26,9 @@ __all__ = ["report_data"]
 DRAWN = 200  # fresh samples of the pretrained model; as many as a round's report keeps
 
 
-def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence[str] = ()) -> ReportData:
+def report_data(
+    campaign: Campaign, *, title: str | None = None, known: Sequence[str] = (), pictures: Sequence[bytes] = ()
+) -> ReportData:
     """Return what the page of a run shows.
 
     Args:
@@ -33,6 +36,7 @@ def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence
         title: Heading of the page; None for the recipe's name.
         known: SMILES that the molecules of a run are compared with, for example those the prior was trained on; empty
             for the pretrained model's own samples.
+        pictures: PNG bytes that the images of a run are compared with.
 
     Raises:
         LedgerError: If the run cannot be read.
@@ -40,10 +44,11 @@ def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence
     recipe, state = campaign.recipe, campaign.state
     nats = recipe.strength.nats if recipe.update is not None and isinstance(recipe.strength, KLBudget) else None
     molecules = _molecules(campaign, state, known)
-    logos = _logos(campaign, state) if state.reports and molecules is None else None
+    images = image_data(campaign, state, pictures)
+    logos = _logos(campaign, state) if state.reports and molecules is None and images is None else None
     length = len(logos.before) if logos is not None else None
     space = None if logos is None else float(len(logos.alphabet)) ** min(len(logos.before), 50)
-    return ReportData(
+    data = ReportData(
         title=title or recipe.name,
         recipe_name=recipe.name,
         run_name=campaign.ledger.root.absolute().name,
@@ -58,6 +63,7 @@ def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence
         rounds=tuple(_round_row(report) for report in state.reports),
         logos=logos,
         molecules=molecules,
+        images=images,
         kl_budget=nats,
         reward_name=getattr(recipe.oracle, "name", None) or "label",
         diversity_unit="positions" if molecules is None else "Tanimoto distance",
@@ -65,6 +71,7 @@ def report_data(campaign: Campaign, *, title: str | None = None, known: Sequence
         alarms=alarms(state, nats, space) + (() if molecules is None else drift_alarms(molecules)),
         recommendations=recommendations(state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space),
     )
+    return with_images(campaign, data)
 
 
 def _design_row(query: Query, state: RunState) -> DesignRow:
@@ -80,6 +87,7 @@ def _design_row(query: Query, state: RunState) -> DesignRow:
         noise=None if label is None else label.noise,
         predicted_mean=query.mean,
         predicted_std=query.std,
+        prompt=query.design.prompt,
     )
 
 

@@ -69,6 +69,7 @@ class DirectBackprop:
         max_grad_norm: Gradients are clipped to this norm.
         kept: Steps whose activations are kept until their gradient is taken; None for all of the window. With a number,
             Gaussian models only, the others are computed again one at a time: 0 needs least memory.
+        weight_decay: Above 0 the optimiser is AdamW with its usual averaging.
         outside: Steps outside of the window at which the KL to each anchor is evaluated, for the report alone; fewer
             than there are estimate it without bias. None for all.
     """
@@ -78,18 +79,21 @@ class DirectBackprop:
     max_grad_norm: float = 1.0
     kept: int | None = None
     outside: int | None = None
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         low, high = self.window if isinstance(self.window, tuple) else (self.window, self.window)
         if low is not None and high is not None and not 1 <= low <= high:
             raise ValueError(f"window must be at least 1 step, or (low, high) with 1 <= low <= high, got {self.window}")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay}")
         for name in ("kept", "outside"):
             if (value := getattr(self, name)) is not None and value < 0:
                 raise ValueError(f"{name} must be a number of steps of at least 0, got {value}")
 
     def init(self, policy: Policy[T]) -> UpdateState:
         """Return the optimiser's state."""
-        return adam(policy, self.learning_rate)
+        return adam(policy, self.learning_rate, self.weight_decay)
 
     def step(
         self, state: UpdateState, policy: Policy[T], problem: Problem[T], conditioning: Conditioning, noise: Noise

@@ -133,8 +133,10 @@ class Update(Protocol[T]):
         ...
 
 
-def adam(policy: Policy[T], learning_rate: float) -> UpdateState:
+def adam(policy: Policy[T], learning_rate: float, weight_decay: float = 0.0) -> UpdateState:
     """Return a state with Adam over the policy's parameters, warning of what makes the update meaningless.
+
+    With a weight decay it is AdamW, whose weights shrink by learning_rate * weight_decay a step.
 
     Raises:
         ValueError: If the policy has no parameters that may move.
@@ -149,6 +151,8 @@ def adam(policy: Policy[T], learning_rate: float) -> UpdateState:
             NotMemorylessWarning,
             stacklevel=3,
         )
+    if weight_decay:
+        return UpdateState(torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay))
     return UpdateState(torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99)))
 
 
