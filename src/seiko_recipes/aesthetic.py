@@ -16,7 +16,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy
-from seiko.campaign import Everything, Fresh, Prompts, Recipe, Selection, TopAcquisition, doubling, read_prompts
+from seiko.campaign import Everything, Fresh, Prompts, Recipe, Selection, TopAcquisition
+from seiko.campaign.batches import doubling
+from seiko.campaign.prompts import read_prompts
 from seiko.models import LatentImageSource, LoRA
 from seiko.models.latent_image_source import ATTENTION
 from seiko.oracles import Aesthetic, CLIPScore, Oracle, image_oracle_named
@@ -28,54 +30,11 @@ __all__ = ["ANIMALS", "HELD_OUT", "aesthetic"]
 
 MethodName = Literal["ucb", "bootstrap", "greedy", "non-adaptive", "guidance", "ppo"]
 
-ANIMALS = tuple(
-    [
-        "cat",
-        "dog",
-        "horse",
-        "monkey",
-        "rabbit",
-        "zebra",
-        "spider",
-        "bird",
-        "sheep",
-        "deer",
-        "cow",
-        "goat",
-        "lion",
-        "tiger",
-        "bear",
-        "raccoon",
-        "fox",
-        "wolf",
-        "lizard",
-        "beetle",
-        "ant",
-        "butterfly",
-        "fish",
-        "shark",
-        "whale",
-        "dolphin",
-        "squirrel",
-        "mouse",
-        "rat",
-        "snake",
-        "turtle",
-        "frog",
-        "chicken",
-        "duck",
-        "goose",
-        "bee",
-        "pig",
-        "turkey",
-        "fly",
-        "llama",
-        "camel",
-        "bat",
-        "gorilla",
-        "hedgehog",
-        "kangaroo",
-    ]
+ANIMALS = (
+    *("cat", "dog", "horse", "monkey", "rabbit", "zebra", "spider", "bird", "sheep", "deer", "cow", "goat", "lion"),
+    *("tiger", "bear", "raccoon", "fox", "wolf", "lizard", "beetle", "ant", "butterfly", "fish", "shark", "whale"),
+    *("dolphin", "squirrel", "mouse", "rat", "snake", "turtle", "frog", "chicken", "duck", "goose", "bee", "pig"),
+    *("turkey", "fly", "llama", "camel", "bat", "gorilla", "hedgehog", "kangaroo"),
 )
 HELD_OUT = ("cheetah", "crocodile", "hippopotamus", "lobster", "octopus", "snail")
 

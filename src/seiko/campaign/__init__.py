@@ -25,8 +25,7 @@ from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 
 if TYPE_CHECKING:
-    from seiko.campaign.batches import doubling
-from seiko.campaign.campaign import Campaign, LabelLike
+    from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
     from seiko.campaign.climb import Climb
     from seiko.campaign.library import Library
@@ -85,7 +84,6 @@ __all__ = [
     "Substructure",
     "TopAcquisition",
     "UnknownQuery",
-    "doubling",
     "run",
 ]
 

@@ -113,9 +113,8 @@ class RandomPipeline:
         from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
         text = self._clip()
-        unet = UNet2DConditionModel(
-            **{**_UNET, "cross_attention_dim": text.config.hidden_size, **_without_tiny(_UNET, self.unet)}
-        )
+        tiny = {**_UNET, "cross_attention_dim": text.config.hidden_size}
+        unet = UNet2DConditionModel(**_without_tiny(tiny, self.unet))
         return StableDiffusionPipeline(
             vae=self._vae(),
             text_encoder=text,

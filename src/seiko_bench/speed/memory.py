@@ -1,4 +1,4 @@
-"""Bytes of a step: resident memory of a process of its own, and what a network's graph holds, counted without computing.
+"""Bytes of a step: resident memory of a process of its own, and what a graph holds, counted without computing.
 
     measured   the largest resident set while the step runs, in a fresh process, and the set before it
     counted    a network on torch's "meta" device, which has shapes and no numbers; every tensor that autograd saves is

@@ -179,7 +179,7 @@ FULL = Setting(
     },
     decoded=True,
     steps=2,
-    window=2,
+    window=1,
 )
 """Stable Diffusion 1.5 as published, at 512 pixels; its vocabulary alone is smaller here, 514 tokens of 49,408."""
 TINY = Setting(steps=4, window=2, features=16, labels=50)
