@@ -9,17 +9,16 @@ one still differ. Its accuracy on the test images is written beside it.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from seiko import data
 from seiko.imaging.digits import CLASSIFIER, DigitClassifier
+from seiko_bench.images.data import held_out_digits, training_digits
 
 
 def shifted(images: torch.Tensor, generator: torch.Generator, most: int = 2) -> torch.Tensor:
@@ -29,18 +28,11 @@ def shifted(images: torch.Tensor, generator: torch.Generator, most: int = 2) -> 
     return torch.stack([image[:, r : r + 28, c : c + 28] for image, (r, c) in zip(padded, corners, strict=True)])
 
 
-def test_digits() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return MNIST's test images in [0, 1], and their labels."""
-    x = np.frombuffer(gzip.decompress(data.fetch("mnist-test-images").read_bytes()), np.uint8, offset=16)
-    y = np.frombuffer(gzip.decompress(data.fetch("mnist-test-labels").read_bytes()), np.uint8, offset=8)
-    return torch.from_numpy(x.copy()).reshape(-1, 1, 28, 28).float() / 255, torch.from_numpy(y.copy()).long()
-
-
 def main() -> None:
     """Train and judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("src/seiko/priors/mnist"))
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--smoothing", type=float, default=0.05)
@@ -48,8 +40,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(arguments.seed)
-    with np.load(data.fetch("mnist-train"), allow_pickle=False) as archive:
-        images, labels = torch.from_numpy(archive["x"])[:, None].float() / 255, torch.from_numpy(archive["y"]).long()
+    images, labels = training_digits()
+    images = images.float() / 255
     classifier, generator = DigitClassifier(), torch.Generator().manual_seed(arguments.seed)
     optimiser = torch.optim.AdamW(classifier.parameters(), lr=arguments.learning_rate)
     steps = arguments.epochs * (len(images) // arguments.batch)
@@ -64,9 +56,11 @@ def main() -> None:
             loss.backward()
             optimiser.step()
             cosine.step()
-        print(f"epoch {epoch + 1}/{arguments.epochs}: loss {float(loss):.4f}, {time.monotonic() - started:.0f} s")
+        print(
+            f"epoch {epoch + 1}/{arguments.epochs}: loss {float(loss.detach()):.4f}, {time.monotonic() - started:.0f} s"
+        )
     with torch.no_grad():
-        x, y = test_digits()
+        x, y = held_out_digits()
         found = torch.cat([classifier(part) for part in torch.split(x, 1000)]).log_softmax(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     weights = {name: value.half().contiguous() for name, value in classifier.state_dict().items()}

@@ -10,29 +10,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seiko import data
 from seiko.models.pixel_pretrain import PixelPretraining
 from seiko.models.pretrain import PretrainProgress
+from seiko_bench.images.data import training_digits
 
 
 def main() -> None:
     """Train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("src/seiko/priors/mnist"))
-    parser.add_argument("--steps", type=int, default=12_000)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--steps", type=int, default=6400)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    path = data.fetch("mnist-train")
-    with np.load(path, allow_pickle=False) as archive:
-        images, labels = torch.from_numpy(archive["x"])[:, None], torch.from_numpy(archive["y"]).long()
+    images, labels = training_digits()
     training = PixelPretraining(
         steps=arguments.steps, batch=arguments.batch, learning_rate=arguments.learning_rate, seed=arguments.seed
     )

@@ -13,6 +13,7 @@ from seiko.models.latent_image_source import LatentImageSource
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
 from seiko.models.pixel_files import PixelFiles
 from seiko.models.pixel_image import UNET_LAYERS, PixelImage, PixelImageSource
+from seiko.models.pixel_imagenet import IMAGENET_64, random_imagenet_64
 from seiko.models.pixel_pretrain import PixelArchitecture, PixelPretraining
 from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
 from seiko.models.random_pipeline import RandomPipeline
@@ -23,6 +24,7 @@ from seiko.models.toy_images import ImageToy, ImageToySource
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
 __all__ = [
+    "IMAGENET_64",
     "UNET_LAYERS",
     "Alphabet",
     "Architecture",
@@ -64,5 +66,6 @@ __all__ = [
     "Tuning",
     "Version",
     "Versions",
+    "random_imagenet_64",
     "source_of",
 ]

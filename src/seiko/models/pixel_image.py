@@ -21,6 +21,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -133,10 +134,18 @@ class PixelImage:
         pixels = torch.where(_on_grid(x_0), x_0, denoised)
         return ((pixels + 1) / 2).clamp(0, 1)
 
+    def observe(self, designs: Sequence[Design]) -> Float[Tensor, "n c h w"]:
+        """Return the pixels of images, in [0, 1].
+
+        Raises:
+            ValueError: If one is no image, comes without its PNG, or is not of this model's size.
+        """
+        return (self.ingest(designs) + 1) / 2
+
     def distance(self, x: Float[Tensor, "n c h w"], z: Float[Tensor, "m c h w"]) -> Float[Tensor, "n m"]:
         """Return the root of the mean squared difference of pixels, 0 to 1."""
         first, second = self.decode(x).flatten(1), self.decode(z).flatten(1)
-        return torch.cdist(first, second) / first.shape[1] ** 0.5
+        return torch.cdist(first, second) / math.sqrt(first.shape[1])
 
     @torch.no_grad()
     def export(self, x_0: Float[Tensor, "n c h w"]) -> list[Design]:

@@ -93,9 +93,9 @@ class PixelPretraining:
     """
 
     architecture: PixelArchitecture = PixelArchitecture()
-    steps: int = 12_000
-    batch: int = 64
-    learning_rate: float = 2e-3
+    steps: int = 6400
+    batch: int = 32
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.01
     unlabelled: float = 0.15
     validation: int = 1000
@@ -220,7 +220,7 @@ class _Training:
         alpha, sigma = (s.float()[:, None, None, None] for s in (self.schedule.alpha(t), self.schedule.sigma(t)))
         missing = torch.rand(count, generator=generator) < self.config.unlabelled
         labels = labels.masked_fill(missing, len(self.files.classes))
-        found = network(alpha * x_0 + sigma * eps, step, class_labels=labels).sample
+        found: Tensor = network(alpha * x_0 + sigma * eps, step, class_labels=labels).sample
         return (found - (alpha * eps - sigma * x_0)).square().mean()
 
     def _rate(self) -> float:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from seiko.campaign import Campaign, run
+from seiko.campaign import Campaign, Recipe
 from seiko.campaign.batches import batch_size, check_batches, doubling
+from seiko.oracles import Oracle
 from seiko_recipes.sequences import tfbind8
 
 
@@ -40,8 +41,12 @@ def test_the_next_batch() -> None:
     assert [batch_size(left, 3, None, done) for done, left in enumerate((10, 6, 3))] == [4, 3, 3]
 
 
-def test_a_run_buys_them(tmp_path: Path, data_dir: Path) -> None:
-    recipe: Any = tfbind8(budget=9, rounds=3, update="none", pool=40)
-    with Campaign.open(tmp_path, dataclasses.replace(recipe, batches=(1, 2, 6), look=20)) as campaign:
-        run(campaign)
+def test_a_run_buys_them(tmp_path: Path, tiny: Callable[..., Recipe], oracle: Oracle) -> None:
+    recipe = tiny(budget=9, rounds=3, batches=(1, 2, 6))
+    with Campaign.open(tmp_path, recipe) as campaign:
+        while not campaign.done:
+            queries = campaign.ask()
+            labels = oracle([query.design for query in queries])
+            campaign.tell({query.id: label for query, label in zip(queries, labels, strict=True)})
+            campaign.advance()
         assert Counter(query.round for query in campaign.state.queries.values()) == {1: 1, 2: 2, 3: 6}

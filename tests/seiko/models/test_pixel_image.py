@@ -18,9 +18,11 @@ from seiko.models import (
     LoRA,
     ModelPolicy,
     ModelSource,
+    Observing,
     PixelArchitecture,
     PixelImage,
     PixelImageSource,
+    Prompted,
     source_of,
 )
 from seiko.models.pixel_files import PixelFiles, build_unet, save_pixel_model
@@ -67,6 +69,8 @@ def some_designs(n: int = 3) -> list[Design]:
 def test_protocols_hold(load: Callable[..., PixelImage]) -> None:
     model = load()
     assert isinstance(model, DiffusionModel)
+    assert isinstance(model, Prompted)
+    assert isinstance(model, Observing)
     assert isinstance(PixelImageSource(), ModelSource)
     assert model.event_shape == SHAPE
     assert ModelPolicy(model).memoryless
@@ -117,6 +121,7 @@ def test_images_come_back_and_stay_as_they_are(load: Callable[..., PixelImage]) 
     x_0 = model.ingest(given)
     assert model.export(x_0) == given
     torch.testing.assert_close(model.decode(x_0), pixels_of(given))
+    torch.testing.assert_close(model.observe(given), pixels_of(given))
     assert model.ingest([]).shape == (0, *SHAPE)
 
 
