@@ -20,7 +20,9 @@ from torch import Tensor
 
 from seiko.campaign import Recipe
 from seiko.campaign.candidates import Labelled
-from seiko.campaign.proposal import identity, propose
+from seiko.campaign.errors import PoolExhausted
+from seiko.campaign.identity import identity
+from seiko.campaign.proposal import propose
 from seiko.designs import Design
 from seiko.diffusion import Conditioning, MaskedDiffusion, State, Step
 from seiko.models import MaskedLM
@@ -99,7 +101,8 @@ def closed_rounds(ground: Ground, recipe: Recipe) -> dict[str, Any]:
         recipe: What is run; its strength must be fixed, its update is left out.
 
     Returns:
-        The record of `theory_judge.summary`, with the best, top-10 and top-100 mean of the labelled designs.
+        The record of `theory_judge.summary`, with the best, top-10 and top-100 mean of the labelled designs;
+        `collapsed` is the round whose batch the law had too few designs for, after which there was no other.
 
     Raises:
         ValueError: If the strength is a KL budget, or the recipe has no oracle.
@@ -115,12 +118,19 @@ def closed_rounds(ground: Ground, recipe: Recipe) -> dict[str, Any]:
     x, y = torch.zeros(0, ground.length, dtype=torch.int64), torch.zeros(0)
     previous, rows = ground.pretrained, []
     belief: Belief | None = None
+    collapsed: int | None = None
     for round in range(1, recipe.rounds + 1):
         model = LawModel(previous, base)
         count = -(-(recipe.budget - len(y)) // (recipe.rounds - round + 1))
         score = None if belief is None else recipe.acquisition(belief, _generator(recipe, round - 1))
         known = identity(model, x, recipe.same) if len(x) else []
-        batch = propose(recipe, model, Labelled(x, y), known, score, count, _seed(recipe, round))
+        try:
+            batch = propose(recipe, model, Labelled(x, y), known, score, count, _seed(recipe, round))
+        except PoolExhausted:
+            if not rows:
+                raise
+            collapsed = round
+            break
         labels = [label.value for label in recipe.oracle(batch.designs)]
         x, y = torch.cat([x, batch.x]), torch.cat([y, torch.tensor(labels, dtype=torch.float32)])
         belief = recipe.reward_model.fit(x, y, None, _seed(recipe, round))
@@ -136,7 +146,7 @@ def closed_rounds(ground: Ground, recipe: Recipe) -> dict[str, Any]:
     found = dict(zip((design.key for design in base.export(x)), y.tolist(), strict=True))
     best = np.sort(np.array(list(found.values())))[::-1]
     labelled = {"best": float(best[0]), "top10": float(best[:10].mean()), "top100": float(best[:100].mean())}
-    return summary(rows) | labelled | {"labels": len(y), "seed": recipe.seed}
+    return summary(rows) | labelled | {"labels": len(y), "seed": recipe.seed, "collapsed": collapsed}
 
 
 def _seed(recipe: Recipe, round: int) -> int:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seiko.campaign import Campaign, Recipe, RoundReport, run
+from seiko.campaign import Campaign, PoolExhausted, Recipe, RoundReport, run
 from seiko.models import ModelPolicy
 from seiko.report.style import replace_bytes
 from seiko_bench.exact import law
@@ -34,6 +34,7 @@ def rounds(ground: Ground, recipe: Recipe, folder: Path) -> dict[str, Any]:
 
     Returns:
         The record of `measure.judge`, with that of `theory_judge.summary` in it; seconds are those of fits and updates.
+        `collapsed` is the round whose batch the model had too few designs for, after which there was no other.
 
     Raises:
         ValueError: If the recipe has no update, or the run went on without being judged.
@@ -57,9 +58,19 @@ def rounds(ground: Ground, recipe: Recipe, folder: Path) -> dict[str, Any]:
                 replace_bytes(kept, json.dumps(rows).encode())
 
         catch_up()
-        run(campaign, finished=catch_up)
+        collapsed: int | None = None
+        try:
+            run(campaign, finished=catch_up)
+        except PoolExhausted:
+            if not rows:
+                raise
+            collapsed = len(rows) + 1
         seconds = sum(report.seconds for report in campaign.state.reports)
-        return judge(campaign) | summary(rows) | {"seed": recipe.seed, "seconds": round(seconds, 1)}
+        return (
+            judge(campaign)
+            | summary(rows)
+            | {"seed": recipe.seed, "seconds": round(seconds, 1), "collapsed": collapsed}
+        )
 
 
 def _judge_last(ground: Ground, campaign: Campaign, folder: Path) -> dict[str, Any]:

@@ -78,10 +78,10 @@ def molecules(
     samples: int = 256,
     num_steps: int = 9,
     pool: int = 1500,
-    remask: float = 0.25,
-    rewrite: float = 0.25,
-    splice: float = 0.0,
-    generations: int = 0,
+    remask: float = 0.2,
+    rewrite: float = 0.2,
+    splice: float = 0.2,
+    generations: int = 20,
     library: str | None = None,
     library_share: float = 0.25,
     hits: str | None = None,
@@ -121,7 +121,8 @@ def molecules(
         remask: Share of the pool made by masking letters of the best labelled molecules; 0 for none.
         rewrite: Share made by drawing spans of them anew, longer or shorter; 0 for none.
         splice: Share made by joining two of them, the joint drawn anew; 0 for none.
-        generations: Times that the pool's best by acquisition are edited before a batch is chosen; 0 for none.
+        generations: Times that the best by acquisition are edited before a batch is chosen, a tenth of the pool each
+            time; 0 for none.
         library: Known molecules that may be bought: a file of SMILES, or "zinc250k"; none for none.
         library_share: Share of the pool taken from there.
         hits: A file of your own molecules, started from beside the labelled ones and before any.
@@ -163,7 +164,7 @@ def molecules(
         if paper
         else _candidates({"remask": remask, "rewrite": rewrite, "splice": splice}, library, library_share, hits, keep),
         pool=pool,
-        climb=None if paper or not generations else Climb(generations=generations),
+        climb=None if paper or not generations or not remask + rewrite + splice else Climb(generations=generations),
         selection=selection_of(selection),
         screens=_screens(keep, weight),
         budget=budget,

@@ -15,6 +15,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from seiko.acquisition import UCB
+from seiko.campaign import Fresh
 from seiko.designs import Design
 from seiko.models import ModelPolicy
 from seiko.rewards import FitReport, LastLayer, OneHot, Posterior
@@ -300,3 +301,14 @@ def test_the_command_writes_results_figures_and_a_page(tmp_path: Path, monkeypat
 
 def test_no_results_no_figures(tmp_path: Path) -> None:
     assert figures(tmp_path, tmp_path / "docs") == []
+
+
+def test_a_law_that_collapses_ends_its_run_and_says_in_which_round(ground: Ground) -> None:
+    recipe = dataclasses.replace(
+        Variant(alpha=0.0, beta=0.02).recipe(ground, 0, True), budget=120, rounds=3, candidates=(Fresh(),)
+    )
+    record = closed_rounds(ground, recipe)
+    assert record["collapsed"] == 2
+    assert record["labels"] == 40
+    assert len(record["exact"]) == 1
+    assert closed_rounds(ground, Variant().recipe(ground, 0, True))["collapsed"] is None

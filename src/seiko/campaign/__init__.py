@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from seiko.campaign.comparisons import Comparison, Comparisons, best_of
 from seiko.campaign.errors import (
     BudgetSpent,
     CampaignError,
@@ -21,6 +22,7 @@ from seiko.campaign.errors import (
     UnknownQuery,
 )
 from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerReadOnly, NoRun
+from seiko.campaign.lifecycle import State
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
     from seiko.campaign.climb import Climb
+    from seiko.campaign.foresight import Believer
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
     from seiko.campaign.prompts import Prompts
@@ -40,12 +43,15 @@ if TYPE_CHECKING:
     from seiko.campaign.splice import Splice
 
 __all__ = [
+    "Believer",
     "BudgetSpent",
     "CalibrationReport",
     "Campaign",
     "CampaignError",
     "CandidateSource",
     "Climb",
+    "Comparison",
+    "Comparisons",
     "Diverse",
     "Everything",
     "Fresh",
@@ -81,9 +87,11 @@ __all__ = [
     "Screen",
     "Selection",
     "Splice",
+    "State",
     "Substructure",
     "TopAcquisition",
     "UnknownQuery",
+    "best_of",
     "run",
 ]
 
@@ -91,6 +99,7 @@ _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
     "climb": ("Climb",),
+    "foresight": ("Believer",),
     "library": ("Library",),
     "loop": ("run",),
     "prompts": ("Prompts",),

@@ -1,7 +1,8 @@
 """The loop and its memory: ask, tell, advance.
 
     ask      draw candidates from the current model, choose the batch, reserve its labels in the budget
-    tell     take labels, in any order and part by part
+    tell     take labels, in any order and part by part; attach what was not asked for, retract what was wrong, abandon
+             what will not be measured
     advance  fit the reward model on all labels, move the model, report, go on to the next round
 
 Each verb is one transaction: it folds the ledger, decides, and appends its event if nobody else appended meanwhile. A
@@ -12,35 +13,43 @@ by (seed, round, verb). Models are loaded when a verb first needs one: `tell` an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from seiko import config
 from seiko.acquisition import Objective
+from seiko.campaign.attaching import attached_rows, kind_of
 from seiko.campaign.batches import batch_size
+from seiko.campaign.comparisons import Comparison, check_comparisons
 from seiko.campaign.errors import (
     BudgetSpent,
-    LabelConflict,
     NothingAsked,
     PendingLabels,
     RecipeMismatch,
     UnknownQuery,
 )
+from seiko.campaign.foresight import outlook
+from seiko.campaign.gathering import readable
 from seiko.campaign.history import History
+from seiko.campaign.identity import identities
+from seiko.campaign.laying import layout
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
-from seiko.campaign.proposal import identities, predict, propose
+from seiko.campaign.plates import Plate
+from seiko.campaign.proposal import predict, propose
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
 from seiko.campaign.sampler import Sampler, draw_designs, draw_many
 from seiko.campaign.seeds import Purpose
 from seiko.campaign.state import Query, RoundReport, RunState, fold
+from seiko.campaign.taking import LabelLike, as_labels, check_sense, label_rows, new_labels, to_abandon, to_retract
+from seiko.campaign.units import Units
 from seiko.designs import IMAGE, Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
@@ -49,7 +58,6 @@ from seiko.rewards import Belief
 
 __all__ = ["Campaign", "LabelLike"]
 
-LabelLike: TypeAlias = Label | float | None
 T = TypeVar("T")
 
 
@@ -186,15 +194,22 @@ class Campaign:
     # ---------------------------------------------------------- the verbs
 
     def ask(
-        self, n: int | None = None, *, progress: Progress = lambda stage, done, total, numbers: None
+        self,
+        n: int | None = None,
+        *,
+        another: bool = False,
+        progress: Progress = lambda stage, done, total, numbers: None,
     ) -> list[Query]:
-        """Return the open round's queries that have no label yet, choosing its batch first if it has none.
+        """Return the open round's queries that wait for a label, choosing its batch first if it has none.
 
         Asking again changes nothing: it returns the same queries, less those that were answered. Asking for a larger
-        batch adds to it. Images come with their files, which are in the run folder before the event that names them.
+        batch adds to it. Designs that wait are never asked twice, and `Recipe.pending` says what is believed of them.
+        Images come with their files, which are in the run folder before the event that names them.
 
         Args:
-            n: Size of the round's batch; None for an equal part of what the budget has left.
+            n: Size of the round's batch, or of the other one; None for an equal part of what the budget has left.
+            another: Choose one more batch while the round's earlier ones wait, and return it alone. Asking so again
+                gives yet another one; if the answer was lost, ask without.
             progress: Called while candidates are drawn.
 
         Raises:
@@ -209,63 +224,233 @@ class Campaign:
             if self.done:
                 return []
             asked = state.asked(state.round)
-            left = recipe.budget - state.charged
+            left = max(0, recipe.budget - state.charged)
             if n is None:
-                more = 0 if asked else batch_size(left, recipe.rounds, recipe.batches, len(state.reports))
+                planned = batch_size(left, recipe.rounds, recipe.batches, len(state.reports))
+                more = 0 if asked and not another else max(1, planned)
             else:
-                more = max(0, n - len(asked))
+                more = n if another else max(0, n - len(asked))
             if more > left:
                 raise BudgetSpent(f"{more} more labels are asked for, the budget of {recipe.budget} has {left} left")
             if more == 0:
                 return self._with_files(state.pending(state.round))
             self.ledger.require_writable()
-            queries = self._choose(state, more, len(asked), progress)
-            for query in queries:
-                if query.design.data is not None:
-                    self.ledger.artifacts.put(query.design.data)
+            batch = max((query.batch for query in asked), default=1) + (1 if another and asked else 0)
+            queries = self._choose(state, more, len(asked), batch, progress)
+            self._keep(query.design for query in queries)
+            rows = [_query_row(query) for query in queries]
             try:
-                self._append("asked", {"round": state.round, "queries": [_query_row(query) for query in queries]})
+                self._append("asked", {"round": state.round, "batch": batch, "queries": rows})
             except LedgerConflict:
                 continue  # somebody else asked meanwhile: fold, and return what they were given
-            return self._with_files(self._state.pending(self._state.round))
+            return queries if another else self._with_files(self._state.pending(self._state.round))
 
-    def tell(self, labels: Mapping[str, LabelLike]) -> int:
+    def lay_out(
+        self,
+        *,
+        wells: int = 96,
+        replicates: int = 1,
+        controls: Mapping[str, Design | None] | None = None,
+        control_wells: int = 1,
+        seed: int | None = None,
+    ) -> list[Plate]:
+        """Give each query that waits a place on a plate, once, and keep it.
+
+        Args:
+            wells: Of a plate: 96 or 384.
+            replicates: Wells of each query.
+            controls: Designs that are on every plate, by name; None for a place without a design.
+            control_wells: Wells of each control on a plate.
+            seed: Draws the places; None for the recipe's.
+
+        Returns:
+            The plates that hold a query of the open round that waits, those laid out before among them.
+
+        Raises:
+            ValueError: If a control is none of the model's designs, or they do not fit.
+        """
+
+        def decide(state: RunState) -> dict[str, Any]:
+            return layout(
+                state,
+                self._history.model,
+                self.recipe.same,
+                wells=wells,
+                replicates=replicates,
+                controls=controls or {},
+                control_wells=control_wells,
+                seed=self.recipe.seed if seed is None else seed,
+            )
+
+        self._decide("plated", decide)
+        waiting = {query.id for query in self._state.pending(self._state.round)}
+        plates = self._state.plates.values()
+        return [plate for plate in plates if any(id in waiting for id, _ in plate.at.values())]
+
+    def tell(self, labels: Mapping[str, LabelLike | Sequence[LabelLike]], *, units: Units | None = None) -> int:
         """Take labels by query id: all of them, or none if one is wrong.
 
-        A number is a value, None is infeasible. The same label again is taken once; a failed measurement may be told
-        again.
+        A number is a value, None is infeasible, several labels are replicates. The same label again is taken once; a
+        failed measurement, or one whose label was retracted, may be told again.
+
+        Args:
+            labels: By query id; larger is better.
+            units: What they were made with, if they come from a file; kept, so that the next file is read alike.
 
         Returns:
             How many labels were new.
 
         Raises:
             UnknownQuery: If an id was never asked.
-            LabelConflict: If a label differs from the one that is known for the same query.
+            LabelConflict: If a label differs from the one that stands for the same measurement.
             ValueError: If a value is not finite.
         """
-        given = {id: _as_label(id, label) for id, label in labels.items()}
+        given = {id: as_labels(id, label) for id, label in labels.items()}
+
+        def decide(state: RunState) -> dict[str, Any]:
+            check_sense(state, units)
+            rows = {id: label_rows(found) for id, found in new_labels(state, given).items()}
+            return {"labels": rows} if units is None else {"labels": rows, "units": asdict(units)}
+
+        told = self._decide("told", decide)["labels"]
+        return sum(len(rows) if isinstance(rows, list) else 1 for rows in told.values())
+
+    def attach(self, measured: Mapping[Design, LabelLike | Sequence[LabelLike]], *, units: Units | None = None) -> int:
+        """Take labels of designs that were not asked for: all of them, or none if one is wrong.
+
+        They are fitted, never charged, and none of their designs is asked from then on.
+
+        Args:
+            measured: By design; larger is better.
+            units: As in `tell`.
+
+        Returns:
+            How many labels were new.
+
+        Raises:
+            ValueError: If a design is none of the model's.
+            LabelConflict: If the run has asked for a design, it has another label already, or the units are of another
+                sense than those of the labels before.
+        """
+
+        def decide(state: RunState) -> dict[str, Any]:
+            check_sense(state, units)
+            rows = attached_rows(state, self._history.model, self.recipe.same, measured)
+            self._keep(measured)
+            return {"designs": rows} if units is None else {"designs": rows, "units": asdict(units)}
+
+        rows = self._decide("attached", decide)["designs"]
+        return sum(len(row["labels"]) if isinstance(row["labels"], list) else 1 for row in rows)
+
+    def attachable(self, measured: Mapping[Design, LabelLike | Sequence[LabelLike]]) -> list[tuple[Design, Label]]:
+        """Return the labels that `attach` would take, and take none; raises as it does."""
+        rows = attached_rows(self.state, self._history.model, self.recipe.same, measured)
+        return [
+            (Design(row["content"], row["kind"], row.get("prompt")), Label(**label))
+            for row in rows
+            for label in (row["labels"] if isinstance(row["labels"], list) else [row["labels"]])
+        ]
+
+    def retract(self, ids: Sequence[str], reason: str, *, replicate: int | None = None) -> int:
+        """Take labels away that were wrong; finished rounds stay as they were fitted.
+
+        What was retracted stays paid, is asked for no more, and takes another label.
+
+        Args:
+            ids: Queries.
+            reason: Why, in words; it is kept.
+            replicate: Which measurement; None for all of them.
+
+        Returns:
+            How many queries had a label to take away; those whose label was retracted before are passed over.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+            LabelConflict: If a query never had a label.
+            ValueError: If there is no reason.
+        """
+        found = self._decide(
+            "retracted",
+            lambda state: {"ids": to_retract(state, ids, replicate), "reason": _reason(reason), "replicate": replicate},
+        )
+        return len(found["ids"])
+
+    def abandon(self, ids: Sequence[str], reason: str) -> int:
+        """Wait no longer for queries that nobody will measure; their labels go back into the budget.
+
+        Returns:
+            How many were waited for. A label that comes after all is still taken.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+            LabelConflict: If a query has a label.
+            ValueError: If there is no reason.
+        """
+        found = self._decide("abandoned", lambda state: {"ids": to_abandon(state, ids), "reason": _reason(reason)})
+        return len(found["ids"])
+
+    def design(self, content: str) -> Design:
+        """Return a design of this run's kind, to be attached."""
+        return Design(content, kind_of(self.state, self._history.model))
+
+    def readable(self, design: Design) -> bool:
+        """Whether the run's model knows a design, so that its label can be learnt from."""
+        return readable(self._history.model, design)
+
+    def compare(self, comparisons: Iterable[Comparison]) -> int:
+        """Take comparisons of queries: all of them, or none if one is wrong.
+
+        A query that was compared waits for no other label. The same comparison again is taken once; contradictions
+        and cycles are data. `seiko.campaign.best_of` makes the comparisons of a choice among several.
+
+        Returns:
+            How many comparisons were new.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+            ValueError: If a choice has two winners or raters.
+        """
+        given = list(comparisons)
         while True:
-            state = self.state
-            new = {}
-            for id, label in given.items():
-                if id not in state.queries:
-                    raise UnknownQuery(f"query {id!r} was never asked in this run; nothing was taken")
-                known = state.labels.get(id)
-                if known is None or (known.status == "failed" and label != known):
-                    new[id] = label
-                elif known != label:
-                    raise LabelConflict(
-                        f"query {id!r} has the label {_in_words(known)} already, got {_in_words(label)}; "
-                        "nothing was taken"
-                    )
-            if not new:
+            self._require_asked(given)
+            if not (new := check_comparisons(self._state.comparisons, given)):
                 return 0
             self.ledger.require_writable()
             try:
-                self._append("told", {"labels": {id: asdict(label) for id, label in new.items()}})
+                self._append("compared", {"comparisons": [comparison.row() for comparison in new]})
             except LedgerConflict:
                 continue
             return len(new)
+
+    def withdraw(self, comparisons: Iterable[Comparison]) -> int:
+        """Take comparisons back; finished rounds keep what they were fitted to.
+
+        Returns:
+            How many there were to take back; those that are not there are passed over.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+        """
+        given = list(comparisons)
+        while True:
+            self._require_asked(given)
+            known = {comparison.same_as: comparison for comparison in given if comparison in self._state.comparisons}
+            if not known:
+                return 0
+            self.ledger.require_writable()
+            rows = [comparison.row() for comparison in known.values()]
+            try:
+                self._append("compared", {"comparisons": [], "withdrawn": rows})
+            except LedgerConflict:
+                continue
+            return len(rows)
+
+    def _require_asked(self, comparisons: Iterable[Comparison]) -> None:
+        state = self.state
+        for comparison in comparisons:
+            for id in (comparison.winner, comparison.loser):
+                if id not in state.queries:
+                    raise UnknownQuery(f"query {id!r} was never asked in this run; nothing was taken")
 
     def advance(
         self, *, without_pending: bool = False, progress: Progress = lambda stage, done, total, numbers: None
@@ -355,6 +540,12 @@ class Campaign:
     def _with_files(self, queries: list[Query]) -> list[Query]:
         return [replace(query, design=self._history.with_file(query.design)) for query in queries]
 
+    def _keep(self, designs: Iterable[Design]) -> None:
+        """Put the files of images into the run folder, before the event that names them."""
+        for design in designs:
+            if design.data is not None:
+                self.ledger.artifacts.put(design.data)
+
     def _refresh(self) -> None:
         for event in self.ledger.read(after=self._state.last_seq):
             fold(self._state, event)
@@ -363,21 +554,35 @@ class Campaign:
         self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)
         self._refresh()
 
+    def _decide(self, kind: str, decide: Callable[[RunState], dict[str, Any]]) -> dict[str, Any]:
+        """Append what is decided from the present; if somebody appended meanwhile, it is decided anew."""
+        while True:
+            payload = decide(self.state)
+            if not next(iter(payload.values())):
+                return payload  # nothing new
+            self.ledger.require_writable()
+            try:
+                self._append(kind, payload)
+            except LedgerConflict:
+                continue
+            return payload
+
     def _load(self, round: int) -> None:
         self._history.load(round)
 
-    def _choose(self, state: RunState, count: int, already: int, progress: Progress) -> list[Query]:
+    def _choose(self, state: RunState, count: int, already: int, batch: int, progress: Progress) -> list[Query]:
         recipe, history, finished = self.recipe, self._history, len(state.reports)
         known = [query.design for query in state.queries.values()]
         if recipe.same is not None:  # which are the same is seen from states, and an image's is in its file
             known = [history.with_file(design) for design in known]
-        belief, model = history.belief(finished), history.model
+        model = history.model
+        belief, objective = outlook(history)
         proposal = propose(
             recipe,
             model,
             history.labelled(),
             identities(model, known, recipe.same),
-            history.objective(finished),
+            objective,
             count,
             history.seed(state.round, Purpose.ASK) + 7919 * already,
             lambda done, total: progress("ask", done, total, {}),
@@ -394,6 +599,7 @@ class Campaign:
                 source=source,
                 mean=mean_i,
                 std=std_i,
+                batch=batch,
             )
             for i, (design, source, (mean_i, std_i)) in enumerate(
                 zip(proposal.designs, proposal.sources, predicted, strict=True)
@@ -447,16 +653,7 @@ def _query_row(query: Query) -> dict[str, Any]:
     }
 
 
-def _as_label(id: str, label: LabelLike) -> Label:
-    if isinstance(label, Label):
-        return label
-    if label is None:
-        return Label.infeasible("told as None")
-    try:
-        return Label(value=float(label))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"query {id!r}: {error}; nothing was taken") from error
-
-
-def _in_words(label: Label) -> str:
-    return f"{label.value!r}" if label.status == "value" else label.status
+def _reason(reason: str) -> str:
+    if not reason.strip():
+        raise ValueError("say why, in words: the reason is kept with the run")
+    return reason

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import torch
+from torch import Tensor
 
 from seiko.acquisition import Feasible, Objective
 from seiko.campaign.artifacts import ArtifactStore
@@ -76,14 +77,22 @@ class History:
 
     def fit(self, round: int, up_to: int | None = None) -> Belief | None:
         """Fit the reward model as in a round, on the labels told by event `up_to`; None without a value."""
+        x, y, noise = self.measured(up_to)
+        return self.recipe.reward_model.fit(x, y, noise, self.seed(round, Purpose.FIT)) if len(y) else None
+
+    def measured(self, up_to: int | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return what is seen of the labelled designs, their values, and the noise (NaN: unknown) if any is known."""
         pairs = self.state.values(up_to)
-        if not pairs:
-            return None
-        x = observe_designs(self.model, [query.design for query, _ in pairs], self._artifacts.get)
         y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
         noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
         known = torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
-        return self.recipe.reward_model.fit(x, y, known, self.seed(round, Purpose.FIT))
+        return self.observed([query.design for query, _ in pairs]), y, known
+
+    def observed(self, designs: Sequence[Design]) -> Tensor:
+        """Return what the reward model sees of designs."""
+        if not designs:
+            return torch.zeros(0)
+        return observe_designs(self.model, designs, self._artifacts.get)
 
     def aim(self, round: int, belief: Belief | None, up_to: int | None = None) -> Objective | None:
         """Return the objective of a round with this belief, oracle's units; None without a belief."""
@@ -96,7 +105,7 @@ class History:
         if recipe.feasibility is None:
             return objective
         judged = self.state.judged(up_to)
-        x = observe_designs(self.model, [query.design for query, _ in judged], self._artifacts.get)
+        x = self.observed([query.design for query, _ in judged])
         feasible = torch.tensor([label.status == "value" for _, label in judged])
         return Feasible(
             objective=objective,

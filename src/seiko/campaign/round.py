@@ -200,7 +200,9 @@ def label_fields(state: RunState, round: int) -> dict[str, Any]:
         "labels_used": state.answered,
         "feasible": len(values) / len(judged) if judged else None,
         "batch_mean": sum(values) / len(values) if values else None,
-        "best": max((label.value for _, label in state.values() if label.value is not None), default=None),
+        "best": max(
+            (label.value for query, label in state.values() if query.own and label.value is not None), default=None
+        ),
         "prequential": _prequential(state, round),
     }
 

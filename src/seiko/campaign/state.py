@@ -3,9 +3,15 @@
     opened    the recipe
     asked     a round's queries: design, source, what was believed of it
     told      labels
+    compared  which of two queries is better, and comparisons taken back
+    attached  designs that were not asked for, with their labels: queries of round 0, which cost nothing
+    plated    where on a plate queries and controls are; controls are queries of round 0, too
+    retracted labels taken away, with the reason
+    abandoned queries that nobody will measure, with the reason
     advanced  a round's report and the artifact with the model's weights
 
-`RunState` is what a run is after some events; `fold` takes it one event further. Nothing else changes it.
+`RunState` is what a run is after some events; `fold` takes it one event further. Nothing else changes it. What state a
+query is in, and what that costs, is decided in `seiko.campaign.lifecycle`.
 """
 
 from __future__ import annotations
@@ -14,8 +20,13 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from seiko.campaign.comparisons import Comparisons
 from seiko.campaign.ledger import Event, LedgerCorrupted
+from seiko.campaign.lifecycle import CHARGED, WAITING, Record, State, act_of, after
+from seiko.campaign.plates import Plate
+from seiko.campaign.replicates import combine, combine_all
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
+from seiko.campaign.units import Units
 from seiko.designs import Design
 from seiko.oracles import Label
 
@@ -29,10 +40,11 @@ class Query:
     Args:
         id: Name in this run: round and number, ``"2-0031"``.
         design: What is to be measured.
-        round: Round that asked it, from 1.
+        round: Round that asked it, from 1; 0 if it was not asked for (attached measurements, controls).
         source: Where the candidate came from.
         mean: Label predicted when it was chosen, oracle's units; None before the first fit.
         std: Standard deviation of that prediction *of the label*, oracle's units.
+        batch: Number of its batch among those of its round, from 1.
     """
 
     id: str
@@ -41,6 +53,12 @@ class Query:
     source: str
     mean: float | None = None
     std: float | None = None
+    batch: int = 1
+
+    @property
+    def own(self) -> bool:
+        """Whether the run asked for it, and pays for it."""
+        return self.round > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +143,11 @@ class RunState:
     queries: dict[str, Query] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     labelled_at: dict[str, int] = field(default_factory=dict)
+    records: dict[str, Record] = field(default_factory=dict)
+    learnt_at: int = 0  # the last event that told or took away a label
+    plates: dict[str, Plate] = field(default_factory=dict)
+    units: Units | None = None  # that the last file's labels were made with
+    comparisons: Comparisons = field(default_factory=Comparisons)
     reports: list[RoundReport] = field(default_factory=list)
     weights: list[str | None] = field(default_factory=list)
     fits: list[int] = field(default_factory=list)
@@ -141,18 +164,29 @@ class RunState:
 
     @property
     def charged(self) -> int:
-        """Labels charged to the budget: every query that was asked, unless its measurement failed."""
-        return sum(1 for id in self.queries if not self._failed(id))
+        """Labels charged to the budget: those that were bought, and those reserved by queries that still wait."""
+        return sum(1 for query in self.queries.values() if query.own and self.stage(query.id) in CHARGED)
 
     @property
     def answered(self) -> int:
-        """Queries with a value or found infeasible."""
-        return sum(1 for id in self.queries if id in self.labels and not self._failed(id))
+        """Queries that were labelled (and perhaps retracted), found infeasible, or compared; each once."""
+        return sum(1 for query in self.queries.values() if query.own and self._is_answered(query.id))
+
+    def stage(self, id: str) -> State:
+        """Return the state of a query."""
+        if id in self.records:
+            return self.records[id].state
+        return after(State.PENDING, act_of(self.labels[id])) if id in self.labels else State.PENDING
 
     def pending(self, round: int | None = None) -> list[Query]:
-        """Return the queries without any label, of all rounds or of one."""
+        """Return the queries that wait for a label, of all rounds or of one; those that were compared do not wait."""
         return [
-            query for query in self.queries.values() if query.id not in self.labels and round in (None, query.round)
+            query
+            for query in self.queries.values()
+            if query.own
+            and round in (None, query.round)
+            and self.stage(query.id) in WAITING
+            and not self.comparisons.names(query.id)
         ]
 
     def asked(self, round: int) -> list[Query]:
@@ -160,21 +194,49 @@ class RunState:
         return [query for query in self.queries.values() if query.round == round]
 
     def values(self, up_to: int | None = None) -> list[tuple[Query, Label]]:
-        """Return queries with a measured value, in the order asked; only labels told by event `up_to` if given."""
+        """Return queries with a measured value, in the order asked; as of event `up_to` if given.
+
+        What was attached is among them. Replicates are one label, with the noise that they show.
+        """
         return [(query, label) for query, label in self.judged(up_to) if label.status == "value"]
 
     def judged(self, up_to: int | None = None) -> list[tuple[Query, Label]]:
         """Return queries with a value or found infeasible, likewise: what a failed measurement says is nothing."""
-        return [
-            (query, self.labels[query.id])
-            for query in self.queries.values()
-            if query.id in self.labels
-            and not self._failed(query.id)
-            and (up_to is None or self.labelled_at[query.id] <= up_to)
-        ]
+        found = [(query, labels) for query in self.queries.values() if (labels := self.standing(query.id, up_to))]
+        return list(zip([query for query, _ in found], combine_all([labels for _, labels in found]), strict=True))
 
-    def _failed(self, id: str) -> bool:
-        return id in self.labels and self.labels[id].status == "failed"
+    def standing(self, id: str, up_to: int | None = None) -> list[Label]:
+        """Return the labels of a query that stand, one for each replicate; as of event `up_to` if given."""
+        if id in self.records:
+            return self.records[id].standing(up_to)
+        label = self.labels.get(id)
+        if label is None or label.status == "failed" or (up_to is not None and self.labelled_at[id] > up_to):
+            return []
+        return [label]
+
+    def record(self, id: str) -> Record:
+        """Return what happened to a query, to add to it; then call `refresh`.
+
+        Raises:
+            KeyError: If it was never asked.
+        """
+        return self.records.setdefault(self.queries[id].id, Record())
+
+    def refresh(self, id: str, seq: int) -> None:
+        """Say anew what the labels of a query say together, after an event changed them."""
+        record, before = self.records[id], self.labels.get(id)
+        labels = record.standing() or record.failures()[-1:]
+        if labels:
+            self.labels[id], self.labelled_at[id] = combine(labels), seq
+        else:
+            self.labels.pop(id, None)
+            self.labelled_at.pop(id, None)
+        if any(label is not None and label.status != "failed" for label in (before, self.labels.get(id))):
+            self.learnt_at = seq
+
+    def _is_answered(self, id: str) -> bool:
+        stage = self.stage(id)
+        return (stage in CHARGED - WAITING) or (stage is State.PENDING and self.comparisons.names(id))
 
 
 def fold(state: RunState, event: Event) -> None:
@@ -198,12 +260,33 @@ def fold(state: RunState, event: Event) -> None:
                         source=row["source"],
                         mean=row["mean"],
                         std=row["std"],
+                        batch=payload.get("batch", 1),
                     )
             case "told":
-                for id, label in payload["labels"].items():
-                    if id not in state.queries:
-                        raise KeyError(id)
-                    state.labels[id], state.labelled_at[id] = Label(**label), event.seq
+                for id, labels in payload["labels"].items():
+                    _told(state, id, labels, event.seq)
+                _keep_units(state, payload)
+            case "attached":
+                for row in payload["designs"]:
+                    if row["id"] not in state.queries:
+                        state.queries[row["id"]] = unasked(row, "attached")
+                    _told(state, row["id"], row["labels"], event.seq)
+                _keep_units(state, payload)
+            case "plated":
+                for row in payload["controls"]:
+                    state.queries[row["id"]] = unasked(row, "control")
+                for row in payload["plates"]:
+                    state.plates[row["name"]] = Plate.from_row(row, event.seq)
+            case "retracted":
+                for id in payload["ids"]:
+                    state.record(id).retract(event.seq, payload["reason"], payload.get("replicate"))
+                    state.refresh(id, event.seq)
+            case "abandoned":
+                for id in payload["ids"]:
+                    state.record(id).abandon(event.seq, payload["reason"])
+                    state.refresh(id, event.seq)
+            case "compared":
+                state.comparisons.fold(event.seq, payload, state.queries.__contains__)
             case "advanced":
                 state.reports.append(RoundReport.from_payload(payload["report"]))
                 state.weights.append(payload["weights"])
@@ -215,3 +298,19 @@ def fold(state: RunState, event: Event) -> None:
             f"event {event.seq} ({event.kind}) makes no sense: {error}; it may be of a newer version of seiko"
         ) from error
     state.last_seq = event.seq
+
+
+def unasked(row: dict[str, Any], source: str) -> Query:
+    """Return the query of a design that nobody asked for."""
+    return Query(id=row["id"], design=Design(row["content"], row["kind"], row.get("prompt")), round=0, source=source)
+
+
+def _told(state: RunState, id: str, labels: dict[str, Any] | list[dict[str, Any]], seq: int) -> None:
+    for label in [labels] if isinstance(labels, dict) else labels:
+        state.record(id).label(seq, Label(**label))
+    state.refresh(id, seq)
+
+
+def _keep_units(state: RunState, payload: dict[str, Any]) -> None:
+    if "units" in payload:
+        state.units = Units(**payload["units"])

@@ -13,9 +13,11 @@ import typer
 
 from seiko import __version__
 from seiko.cli import catalogue, data, lab, prior, sample, show
+from seiko.cli.ask import ask
 from seiko.cli.output import deliver
 from seiko.cli.root import Root, settings
 from seiko.cli.run import InitGroup, RecipeGroup, RunGroup
+from seiko.cli.tell import tell
 
 __all__ = ["app", "main"]
 
@@ -78,9 +80,11 @@ app.add_typer(
 app.add_typer(
     _recipe_group(InitGroup, "Start a run without asking an oracle, for `ask`, `tell` and `advance`."), name="init"
 )
-app.command()(lab.ask)
-app.command()(lab.tell)
+app.command()(ask)
+app.command()(tell)
 app.command()(lab.advance)
+app.command()(lab.retract)
+app.command()(lab.abandon)
 app.command()(show.status)
 app.command()(show.report)
 app.command()(sample.sample)

@@ -1,114 +1,45 @@
-"""`ask`, `tell` and `advance`: the loop of a laboratory that answers in its own time."""
+"""`advance`, `retract` and `abandon`: what a laboratory does beside asking and telling."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from seiko.cli.errors import InputError
-from seiko.cli.output import as_csv, as_json, deliver, say
-from seiko.cli.runs import Force, OutFile, RunPlace, open_run, read_state
+from seiko.cli.output import as_json, deliver, say
+from seiko.cli.runs import RunPlace, open_run
 
-__all__ = ["advance", "ask", "tell"]
+__all__ = ["abandon", "advance", "retract"]
 
-ASK_COLUMNS = ("id", "design", "kind", "round", "source", "predicted_mean", "predicted_std")
-PICTURE_COLUMNS = ("value", "round", "source", "predicted_mean", "predicted_std", "design")
-TELL_COLUMNS = ("id", "value", "noise", "status", "reason")
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Queries.", show_default=False)]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in words; it is kept.", show_default=False)]
 
 
-def ask(
+def retract(
     run: RunPlace,
-    n: Annotated[
-        int | None,
-        typer.Option("--n", min=1, help="Size of the round's batch.", show_default="an equal part of what is left"),
+    ids: Ids,
+    reason: Reason,
+    replicate: Annotated[
+        int | None, typer.Option("--replicate", min=1, help="Only this measurement.", show_default="all of them")
     ] = None,
-    out: OutFile = None,
-    force: Force = False,
 ) -> None:
-    """Print the designs of the open round that wait for a label, choosing them first if there are none yet.
-
-    A CSV table: id, design, kind, round, source, predicted_mean, predicted_std. Asking again prints the same. Images
-    are files: with --out FOLDER they are written there, with a table manifest.csv that `seiko tell` takes back.
-    """
-    from seiko.cli.images import deliver_images, only_images, with_prompts
-    from seiko.cli.progress import stages
-
+    """Take labels away that were wrong. They stay paid, are not fitted any more, and others can be told instead."""
     with open_run(run) as campaign:
-        with stages() as shown:
-            queries = campaign.ask(n, progress=shown.progress)
-        done, round = campaign.done, campaign.state.round
-        rows: list[dict[str, Any]] = [
-            {
-                "id": query.id,
-                "design": query.design.content,
-                "kind": query.design.kind,
-                "prompt": query.design.prompt,
-                "round": query.round,
-                "source": query.source,
-                "predicted_mean": query.mean,
-                "predicted_std": query.std,
-            }
-            for query in queries
-        ]
-    try:
-        if out is not None and only_images([query.design for query in queries]):
-            deliver_images(out, PICTURE_COLUMNS, rows, [query.design for query in queries], force=force)
-        else:
-            deliver(as_csv(with_prompts(ASK_COLUMNS, rows), rows), out, force=force)
-    except InputError as error:
-        raise InputError(f"{error} (the batch is kept; asking again prints it)") from error
-    if done:
-        say(f"{run}: all rounds are finished")
-    else:
-        say(f"round {round}: {len(rows)} designs wait for a label" + (f", written to {out}" if out else ""))
+        taken = campaign.retract(ids, reason, replicate=replicate)
+        fitted = sum(1 for id in ids if 0 < campaign.state.records[id].first <= campaign.state.fitted_to)
+    deliver(as_json({"retracted": taken, "known": len(set(ids)) - taken}), None)
+    after = f"; finished rounds had been fitted to {fitted} of them and stay as they are" if fitted else ""
+    say(f"{taken} labels retracted{after}")
 
 
-def tell(
-    run: RunPlace,
-    file: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            show_default=False,
-            help="CSV with id, value and, if you like, noise, status (value, infeasible, "
-            "failed), reason, design; or one JSON object a line; a folder of images; - is standard input.",
-        ),
-    ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print what would be taken, take nothing.")] = False,
-    attach: Annotated[bool, typer.Option("--attach", help="Also designs that were never asked; not yet.")] = False,
-) -> None:
-    """Take the labels of a file: all of them, or none if one line is wrong."""
-    from seiko.campaign.label_file import parse_labels, read_labels
-    from seiko.cli.images import read_manifest
-
-    if attach:
-        raise InputError(
-            "--attach (measurements that were never asked for) belongs to a later version; "
-            "leave them out of the file, nothing was taken"
-        )
-    state = read_state(run)
-    if file == "-":
-        labels = parse_labels(sys.stdin.buffer.read(), state, "standard input")
-    elif Path(file).is_dir():
-        data, path = read_manifest(Path(file), state)
-        labels = parse_labels(data, state, path)
-    else:
-        labels = read_labels(file, state)
-    if dry_run:
-        new = {id: label for id, label in labels.items() if state.labels.get(id) != label}
-        deliver(as_csv(TELL_COLUMNS, [{"id": id, **asdict(label)} for id, label in new.items()]), None)
-        say(f"{len(new)} labels would be taken, {len(labels) - len(new)} are known already; nothing was taken")
-        return
+def abandon(run: RunPlace, ids: Ids, reason: Reason) -> None:
+    """Wait no longer for designs that nobody will measure; their labels go back into the budget."""
     with open_run(run) as campaign:
-        taken = campaign.tell(labels)
-        state = campaign.state
-        pending = len(state.pending())
-    deliver(as_json({"taken": taken, "known": len(labels) - taken, "pending": pending}), None)
-    say(f"{taken} labels taken, {len(labels) - taken} known already; {pending} are missing")
+        taken = campaign.abandon(ids, reason)
+        pending = len(campaign.state.pending())
+    deliver(as_json({"abandoned": taken, "known": len(set(ids)) - taken, "pending": pending}), None)
+    say(f"{taken} designs are waited for no longer; {pending} labels are missing")
 
 
 def advance(

@@ -18,7 +18,10 @@ from seiko.cli.errors import INTERRUPTED, WRONG, InputError, explain
 __all__ = ["Root", "Settings", "settings"]
 
 COMMANDS = "seiko.commands"  # entry-point group of commands that other packages bring
-ORDER = ("run", "init", "ask", "tell", "advance", "status", "report", "sample", "export", "pretrain", "recipes", "data")
+ORDER = (
+    *("run", "init", "ask", "tell", "advance", "retract", "abandon"),
+    *("status", "report", "sample", "export", "pretrain", "recipes", "data"),
+)
 
 
 @dataclass

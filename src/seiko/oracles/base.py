@@ -27,15 +27,20 @@ class Label:
         value: The measurement, in the oracle's own units; present exactly when ``status == "value"``.
         noise: Standard deviation of the measurement, in the same units; None if it is not known.
         reason: Why it is infeasible or failed, in words.
+        retry: Of a failed measurement, whether it is to be repeated; its label stays reserved in the budget until then.
+        replicate: Which measurement of the same query it is, from 1.
 
     Raises:
-        ValueError: If the value is missing, superfluous or not finite, or the noise is negative or not finite.
+        ValueError: If the value is missing, superfluous or not finite, the noise is negative or not finite, or what
+            did not fail is to be repeated.
     """
 
     status: Status = "value"
     value: float | None = None
     noise: float | None = None
     reason: str | None = None
+    retry: bool = False
+    replicate: int = 1
 
     def __post_init__(self) -> None:
         if self.status not in ("value", "infeasible", "failed"):
@@ -47,6 +52,10 @@ class Label:
             raise ValueError(f"a label with status {self.status!r} has no value, got {self.value!r}")
         if self.noise is not None and not (math.isfinite(self.noise) and self.noise >= 0):
             raise ValueError(f"noise must be a finite standard deviation of at least 0, got {self.noise!r}")
+        if self.retry and self.status != "failed":
+            raise ValueError(f"only a failed measurement can be repeated, got retry with status {self.status!r}")
+        if self.replicate < 1:
+            raise ValueError(f"replicates are numbered from 1, got {self.replicate}")
 
     @classmethod
     def infeasible(cls, reason: str) -> Label:
@@ -54,9 +63,9 @@ class Label:
         return cls(status="infeasible", reason=reason)
 
     @classmethod
-    def failed(cls, reason: str) -> Label:
-        """Return the label of a measurement that broke; the design may be fine."""
-        return cls(status="failed", reason=reason)
+    def failed(cls, reason: str, *, retry: bool = False) -> Label:
+        """Return the label of a measurement that broke; the design may be fine, and be measured again."""
+        return cls(status="failed", reason=reason, retry=retry)
 
 
 @runtime_checkable

@@ -47,8 +47,8 @@ def _memory(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
 def _sizes(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     """Return counts of the published sizes, bytes, single precision, one image with both halves of guidance.
 
-    Theirs holds five networks and, as each half is computed again apart, the graph of one half; ours one network and the
-    graph of both; the floor one network and the graph of both as torch keeps it.
+    Theirs holds five networks and, as each half is computed again apart, the graph of one half; ours one network and
+    the graph of both; the floor one network and the graph of both as torch keeps it.
     """
     found: dict[str, Any] = {}
     for name, unet in (("sd15", SD15_UNET), ("sdxl", SDXL_UNET)):

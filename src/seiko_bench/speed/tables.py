@@ -94,8 +94,8 @@ def _sizes(run: dict[str, Any]) -> tuple[str, list[str], list[list[str]]]:
 
 def _full(run: dict[str, Any]) -> tuple[str, list[str], list[list[str]]]:
     text = (
-        "One step of the update on Stable Diffusion 1.5's full size with random weights (text encoder, U-Net with LoRA, "
-        "autoencoder in the gradient), 512 pixels, 2 denoising steps, window 1, single precision, one thread."
+        "One step of the update on Stable Diffusion 1.5's full size with random weights (text encoder, U-Net with "
+        "LoRA, autoencoder in the gradient), 512 pixels, 2 denoising steps, window 1, single precision, one thread."
     )
     row = [f"{run['parameters'] / 1e6:.0f} M", f"{run['before_step'] / 1e9:.1f}", f"{run['peak'] / 1e9:.1f}"]
     return (

@@ -12,8 +12,8 @@ import torch
 
 from seiko.campaign import Campaign, Ledger, Recipe, run
 from seiko.campaign.artifacts import ArtifactMissing
+from seiko.campaign.identity import identities
 from seiko.campaign.observing import observe_designs
-from seiko.campaign.proposal import identities
 from seiko.designs import Design
 from seiko.imaging import from_png, image_design
 from seiko.models import ImageToy, ImageToySource

@@ -23,7 +23,9 @@ def a_state() -> RunState:
 
 
 def parsed(text: str) -> dict[str, Label]:
-    return parse_labels(text.encode(), a_state(), "plate.csv")
+    labels = parse_labels(text.encode(), a_state(), "plate.csv")
+    assert all(len(replicates) == 1 for replicates in labels.values())
+    return {id: label for id, [label] in labels.items()}
 
 
 @pytest.mark.parametrize(

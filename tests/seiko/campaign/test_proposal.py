@@ -22,7 +22,9 @@ from seiko.campaign import (
     Rewrite,
     Substructure,
 )
-from seiko.campaign.proposal import identity, propose, readable
+from seiko.campaign.gathering import readable
+from seiko.campaign.identity import identity
+from seiko.campaign.proposal import propose
 from seiko.campaign.sampler import ModelSampler
 from seiko.designs import Design
 from seiko.diffusion import Noise

@@ -166,14 +166,6 @@ def test_labels_come_part_by_part_and_from_standard_input(seiko: Invoke, waiting
     assert json.loads(late.stdout)["taken"] == 1
 
 
-def test_attach_is_refused_in_words(seiko: Invoke, waiting: Path, tmp_path: Path) -> None:
-    (tmp_path / "l.csv").write_text("id,value\n" + FOUR)
-    result = seiko("tell", "waiting", "l.csv", "--attach")
-    assert result.exit_code == 2
-    assert "later version" in result.stderr
-    assert events(waiting) == ["opened", "asked"]
-
-
 @pytest.mark.parametrize("n", ["0", "-1", "x"])
 def test_a_batch_has_a_positive_size(seiko: Invoke, waiting: Path, n: str) -> None:
     assert seiko("ask", "waiting", "--n", n).exit_code == 2

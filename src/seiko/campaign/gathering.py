@@ -1,0 +1,104 @@
+"""The pool of a batch as it grows: what sources draw, less what is never sent, each design once.
+
+Nothing here chooses: a design is kept if it is one in its domain, no screen refuses it, the model could read it again,
+and nobody knows it yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seiko.campaign.candidates import CandidateSource, Labelled
+from seiko.campaign.identity import keys_of
+from seiko.campaign.observing import are_images, observe_states
+from seiko.campaign.prompts import prompted
+from seiko.campaign.sampler import Sampler, at_a_time, chunk
+from seiko.campaign.screens import Screen, sendable
+from seiko.designs import IMAGE, Design
+from seiko.diffusion import Noise, State, Transition
+from seiko.models import DiffusionModel
+from seiko.rewards import Symmetry
+
+__all__ = ["Gathering", "observed", "readable"]
+
+
+class Gathering:
+    """New designs that may be sent, each with the name of its source.
+
+    Args:
+        sampler: What sources draw by; its model is the language of the designs.
+        known: Identities that must not be sent again.
+        screens: What is never sent.
+        same: Designs that it maps onto each other are one.
+    """
+
+    def __init__(
+        self, sampler: Sampler, known: Iterable[str], screens: tuple[Screen, ...], same: Symmetry | None
+    ) -> None:
+        self.designs: list[Design] = []
+        self.sources: list[str] = []
+        self._model, self._sampler, self._known = sampler.model, sampler, set(known)
+        self._screens, self._same = screens, same
+        self._parts: list[State] = []
+
+    def __len__(self) -> int:
+        return len(self.designs)
+
+    @property
+    def x(self) -> State:
+        """The designs as states."""
+        return torch.cat(self._parts)
+
+    def draw(self, source: CandidateSource, labelled: Labelled, seed: int, first: int, size: int) -> None:
+        """Draw from a source by the streams that begin at `first`, and keep what is new."""
+        most = chunk(self._sampler)
+        for start in range(first, first + size, most):
+            noise = Noise.seeded(seed, range(start, min(start + most, first + size)))
+            drawn = source.propose(self._sampler, labelled, noise)
+            if drawn is None:
+                return
+            found = prompted(self._model.export(drawn), self._sampler.prompts(noise))
+            rows = [row for row in sendable(found, self._screens) if readable(self._model, found[row])]
+            keys = keys_of(self._model, drawn[rows], [found[row] for row in rows], self._same)
+            new = [rows[i] for i in self._new(keys)]
+            self._parts.append(drawn[new])
+            self.designs += [found[row] for row in new]
+            self.sources += [source.source] * len(new)
+
+    def values(self, score: Callable[[State], Tensor], first: int = 0) -> Float[Tensor, "n"]:
+        """Return a score of what was kept, from the design with this index on."""
+        if first == len(self):
+            return torch.zeros(0)
+        with torch.no_grad():
+            return torch.cat([score(part) for part in observed(self._model, self.x[first:], self.designs[first:])])
+
+    def _new(self, keys: list[str]) -> list[int]:
+        """Return the rows whose key was not seen, and remember them."""
+        rows = []
+        for row, key in enumerate(keys):
+            if key not in self._known:
+                self._known.add(key)
+                rows.append(row)
+        return rows
+
+
+def readable(model: DiffusionModel[Transition], design: Design) -> bool:
+    """Whether the model knows the design again: one molecule has many spellings, and its usual one may be too long."""
+    if design.kind == IMAGE:
+        return True
+    try:
+        model.ingest([design])
+    except ValueError:
+        return False
+    return True
+
+
+def observed(model: DiffusionModel[Transition], x: State, designs: list[Design]) -> Iterator[Tensor]:
+    """Yield what the reward model sees of designs, part by part."""
+    size = at_a_time(model) if are_images(designs) else 4096
+    for start in range(0, len(designs), size):
+        yield observe_states(model, x[start : start + size], designs[start : start + size])
