@@ -92,6 +92,7 @@ def test_counts_are_what_a_processor_keeps() -> None:
     assert counted(unet, 1)["graph"] == pytest.approx(held, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_says_what_it_held() -> None:
     found = measured("tiny", "kept-none")
     assert found["peak"] >= found["before_step"] > found["before_build"] > 0

@@ -102,7 +102,8 @@ class VisionModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return next(self.network.parameters()).device
+        found: torch.device = next(self.network.parameters()).device
+        return found
 
     def images(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
         """Return embeddings of images in [0, 1], not normalised; differentiable."""
@@ -156,14 +157,15 @@ def vision_model(name: str, processor: str | None = None, device: str = "cpu") -
         FileNotFoundError: If there is no such model, or it has no safetensors.
     """
     try:
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
+        import transformers
     except ImportError as error:
         raise ImportError("image encoders need transformers: pip install seiko") from error
+    library: Any = transformers
+    logging = library.utils.logging
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        network = AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32)
+        network = library.AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32)
     except OSError as error:
         raise FileNotFoundError(
             f"no image encoder {name!r}, as a folder or on the hub, with weights as safetensors: {error}"
@@ -173,5 +175,5 @@ def vision_model(name: str, processor: str | None = None, device: str = "cpu") -
             logging.enable_progress_bar()
     tokenizer = None
     if hasattr(network, "get_text_features"):
-        tokenizer = AutoTokenizer.from_pretrained(processor or name)
+        tokenizer = library.AutoTokenizer.from_pretrained(processor or name)
     return VisionModel(network.to(device), Preprocessing.of(processor or name), tokenizer)

@@ -82,7 +82,8 @@ class LatentImage:
             return pixels
         scale = self.seen / min(pixels.shape[-2:])
         size = [round(side * scale) for side in pixels.shape[-2:]]
-        return torch.nn.functional.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 1)
+        found: Tensor = torch.nn.functional.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 1)
+        return found
 
     def distance(self, x: State, z: State) -> Float[Tensor, "n m"]:
         """Return the root mean square difference of latents, whose coordinates have a standard deviation near 1."""
@@ -121,7 +122,8 @@ class LatentImage:
 
     @property
     def _device(self) -> torch.device:
-        return next(self.autoencoder.vae.parameters()).device
+        found: torch.device = next(self.autoencoder.vae.parameters()).device
+        return found
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write the current version: an adapter that `pipeline.load_lora_weights` reads, else the whole pipeline."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_input
 
 __all__ = ["FrozenConv2d", "lean"]
 
@@ -23,10 +24,10 @@ class _InputGradientOnly(torch.autograd.Function):
         return nn.functional.conv2d(x, weight, bias, *options)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,), (weight,) = gradients, ctx.saved_tensors
         # under autocast the pass was in lower precision than the weight
-        found = torch.nn.grad.conv2d_input(ctx.shape, weight.to(gradient.dtype), gradient, *ctx.options)
+        found = conv2d_input(ctx.shape, weight.to(gradient.dtype), gradient, *ctx.options)
         return found.to(ctx.dtype), None, None, None
 
 

@@ -110,12 +110,12 @@ class RandomPipeline:
                     return self._flux()
 
     def _sd(self) -> Any:
-        from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+        diffusers = _diffusers()
 
         text = self._clip()
         tiny = {**_UNET, "cross_attention_dim": text.config.hidden_size}
-        unet = UNet2DConditionModel(**_without_tiny(tiny, self.unet))
-        return StableDiffusionPipeline(
+        unet = diffusers.UNet2DConditionModel(**_without_tiny(tiny, self.unet))
+        return diffusers.StableDiffusionPipeline(
             vae=self._vae(),
             text_encoder=text,
             tokenizer=clip_tokenizer(),
@@ -127,7 +127,7 @@ class RandomPipeline:
         )
 
     def _sdxl(self) -> Any:
-        from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
+        diffusers = _diffusers()
 
         first, second = self._clip(), self._clip(projection=True)
         width = first.config.hidden_size + second.config.hidden_size
@@ -140,21 +140,21 @@ class RandomPipeline:
             "transformer_layers_per_block": (1, 2),
             "use_linear_projection": True,
         }
-        return StableDiffusionXLPipeline(
+        return diffusers.StableDiffusionXLPipeline(
             vae=self._vae(),
             text_encoder=first,
             text_encoder_2=second,
             tokenizer=clip_tokenizer(),
             tokenizer_2=clip_tokenizer(),
-            unet=UNet2DConditionModel(**_without_tiny(tiny, self.unet)),
+            unet=diffusers.UNet2DConditionModel(**_without_tiny(tiny, self.unet)),
             scheduler=self._ddim(),
         )
 
     def _sd3(self) -> Any:
-        from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+        diffusers = _diffusers()
 
         first, second, third = self._clip(projection=True), self._clip(projection=True), _t5()
-        transformer = SD3Transformer2DModel(
+        transformer = diffusers.SD3Transformer2DModel(
             sample_size=8,
             patch_size=2,
             in_channels=4,
@@ -167,9 +167,9 @@ class RandomPipeline:
             out_channels=4,
             pos_embed_max_size=8,
         )
-        return StableDiffusion3Pipeline(
+        return diffusers.StableDiffusion3Pipeline(
             transformer=transformer,
-            scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+            scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
             vae=self._vae(shift_factor=0.0609, use_quant_conv=False, use_post_quant_conv=False),
             text_encoder=first,
             tokenizer=clip_tokenizer(),
@@ -180,10 +180,10 @@ class RandomPipeline:
         )
 
     def _flux(self) -> Any:
-        from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+        diffusers = _diffusers()
 
         first, second = self._clip(), _t5()
-        transformer = FluxTransformer2DModel(
+        transformer = diffusers.FluxTransformer2DModel(
             patch_size=1,
             in_channels=16,
             num_layers=1,
@@ -195,10 +195,10 @@ class RandomPipeline:
             axes_dims_rope=(4, 2, 2),
             guidance_embeds=self.distilled,
         )
-        scheduler = FlowMatchEulerDiscreteScheduler(
+        scheduler = diffusers.FlowMatchEulerDiscreteScheduler(
             use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15, base_image_seq_len=256, max_image_seq_len=4096
         )
-        return FluxPipeline(
+        return diffusers.FluxPipeline(
             scheduler=scheduler,
             vae=self._vae(shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False),
             text_encoder=first,
@@ -209,9 +209,9 @@ class RandomPipeline:
         )
 
     def _ddim(self) -> Any:
-        from diffusers import DDIMScheduler
+        diffusers = _diffusers()
 
-        return DDIMScheduler(
+        return diffusers.DDIMScheduler(
             beta_schedule="scaled_linear",
             beta_start=0.00085,
             beta_end=0.012,
@@ -222,9 +222,9 @@ class RandomPipeline:
         )
 
     def _vae(self, **entries: Any) -> Any:
-        from diffusers import AutoencoderKL
+        diffusers = _diffusers()
 
-        return AutoencoderKL(**_without_tiny({**_VAE, **entries}, self.vae))
+        return diffusers.AutoencoderKL(**_without_tiny({**_VAE, **entries}, self.vae))
 
     def _clip(self, *, projection: bool = False) -> Any:
         from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
@@ -240,6 +240,12 @@ class RandomPipeline:
         return (CLIPTextModelWithProjection if projection else CLIPTextModel)(config)
 
 
+def _diffusers() -> Any:
+    import diffusers
+
+    return diffusers
+
+
 def _without_tiny(tiny: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the tiny configuration, or the given one if there is any: they do not mix."""
     return dict(given) if given else dict(tiny)
@@ -248,9 +254,7 @@ def _without_tiny(tiny: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
 def _t5() -> Any:
     from transformers import T5Config, T5EncoderModel
 
-    config = T5Config(
-        vocab_size=len(t5_tokenizer()), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2, is_gated_act=False
-    )
+    config = T5Config(vocab_size=len(t5_tokenizer()), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
     return T5EncoderModel(config)
 
 

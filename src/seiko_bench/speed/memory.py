@@ -110,14 +110,15 @@ def counted(unet: Mapping[str, Any], rows: int, *, frugal: bool = True) -> dict[
         rows: Images in the pass; both halves of guidance count.
         frugal: Whether frozen convolutions keep nothing, as in seiko; torch's own keep their input.
     """
-    from diffusers import UNet2DConditionModel
+    import diffusers
 
     from seiko.models import LoRA
     from seiko.models.latent_image_source import ATTENTION
     from seiko.models.lean import lean
 
     with torch.device("meta"):
-        network = UNet2DConditionModel(**unet)
+        library: Any = diffusers
+        network = library.UNet2DConditionModel(**unet)
         weights = sum(p.numel() * p.element_size() for p in network.parameters())
         backbone: Any = LoRA(rank=4, scale=4.0, target_modules=ATTENTION).attach(_Whole(network))
         side = int(unet["sample_size"])
@@ -148,16 +149,17 @@ def counted(unet: Mapping[str, Any], rows: int, *, frugal: bool = True) -> dict[
 @contextmanager
 def _attention_in_blocks() -> Iterator[None]:
     """Use the attention that processors and GPUs use; "meta" would fall back on the one that keeps whole matrices."""
-    usual = nn.functional.scaled_dot_product_attention
+    functional: Any = nn.functional
+    usual = functional.scaled_dot_product_attention
 
     def blocks(query: Any, key: Any, value: Any, **options: Any) -> Any:
         return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(query, key, value)[0]
 
-    nn.functional.scaled_dot_product_attention = blocks
+    functional.scaled_dot_product_attention = blocks
     try:
         yield
     finally:
-        nn.functional.scaled_dot_product_attention = usual
+        functional.scaled_dot_product_attention = usual
 
 
 class _Whole(nn.Module):

@@ -20,8 +20,7 @@ from seiko_bench.speed.ways import COPIES
 
 __all__ = ["speed"]
 
-TURNS = 3
-ADAPTERS_COPIES = 2
+TURNS = 2
 
 
 def speed() -> Protocol:

@@ -58,12 +58,14 @@ class Reward:
 
     def root(self) -> Float[Tensor, "d d"]:
         """Return R with R R^T = M^-1, made once a fit."""
-        return torch.linalg.inv(torch.linalg.cholesky(self.matrix)).T
+        root: Tensor = torch.linalg.inv(torch.linalg.cholesky(self.matrix)).T
+        return root
 
     def with_root(self, root: Tensor, x: Tensor) -> Float[Tensor, "n"]:
         """Return A by a root that is there already."""
         phi = self.features(x)
-        return phi @ self.weights + self.c * (phi @ root).norm(dim=1)
+        value: Tensor = phi @ self.weights + self.c * (phi @ root).norm(dim=1)
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from seiko_bench.speed.setting import Setting, Subject
+from seiko_bench.speed.setting import Setting
 from seiko_bench.speed.ways import OURS, Spent, Theirs, floor, ours, timed
 
 __all__ = ["measure_time"]
@@ -45,11 +45,7 @@ def measure_time(setting: Setting, turns: int) -> dict[str, Any]:
         "seconds": {name: asdict(spent) for name, spent in best.items()},
         "turns": {name: [asdict(one) for one in spent] for name, spent in found.items()},
         "gradient_difference": differences,
-        "gradient_norm": float(_norm(subject)),
+        "gradient_norm": float(subject.gradient().norm()),
         "of_theirs": {name: best[name].processor / best["theirs"].processor for name in OURS},
         "of_floor": {name: best[name].processor / best["floor"].processor for name in OURS},
     }
-
-
-def _norm(subject: Subject) -> torch.Tensor:
-    return subject.gradient().norm()
