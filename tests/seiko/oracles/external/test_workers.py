@@ -121,7 +121,11 @@ def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
             distributed = pytest.importorskip("distributed", reason="Dask is an extra: pip install 'seiko[scale]'")
             with (
                 distributed.LocalCluster(
-                    n_workers=2, threads_per_worker=1, processes=kind != "dask", dashboard_address=None, host="127.0.0.1"
+                    n_workers=2,
+                    threads_per_worker=1,
+                    processes=kind != "dask",
+                    dashboard_address=None,
+                    host="127.0.0.1",
                 ) as cluster,
                 distributed.Client(cluster) as client,
                 client.get_executor() as executor,
