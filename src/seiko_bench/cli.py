@@ -25,7 +25,7 @@ __all__ = ["app"]
 SECONDS = 120.0
 CALLS = 1000
 PRIOR = "seiko:zinc250k"
-OPTIONAL = ("theory", "pmo", "qed", "prior")
+OPTIONAL = ("theory", "pmo", "qed", "prior", "digits", "estimators", "speed", "faults", "load", "web")
 """Benchmarks with options, or extras of their own: they are made when they are asked for."""
 
 
@@ -34,9 +34,9 @@ class Options:
     """What decides some benchmarks beside their name.
 
     Args:
-        seconds: Processor time of each update in theory's fixed-*.
+        seconds: Processor time of each update in theory's fixed-*, and in estimators.
         calls: Oracle calls of each task of pmo.
-        tasks: Tasks of pmo, with commas between; empty for all.
+        tasks: Tasks of pmo or digits, with commas between; empty for all.
         prior: Molecule model of pmo, qed and prior.
     """
 
@@ -47,7 +47,13 @@ class Options:
 
     def written(self, name: str, method: str) -> str:
         """Return those that a benchmark heeds and that are not as usual, as they are typed."""
-        heeded = {"pmo": ("calls", "tasks", "prior"), "qed": ("prior",), "prior": ("prior",)}.get(name, ())
+        heeded = {
+            "pmo": ("calls", "tasks", "prior"),
+            "qed": ("prior",),
+            "prior": ("prior",),
+            "digits": ("tasks",),
+            "estimators": ("seconds",),
+        }.get(name, ())
         if name == "theory" and method.startswith("fixed-"):
             heeded = ("seconds",)
         usual = Options()
@@ -61,7 +67,12 @@ _console = Console(stderr=True)
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="tfbind8, ehrlich, theory, qed, pmo or prior")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="tfbind8, ehrlich, theory, qed, pmo, prior, digits, estimators, speed, faults, load or web"
+        ),
+    ],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
     methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A few labels only: does it run?")] = False,
@@ -71,13 +82,16 @@ def bench(
     out: Annotated[Path, typer.Option(help="Folder of the result files.")] = Path("benchmarks/results"),
     figures: Annotated[Path | None, typer.Option(help="Folder of the figures of theory; without it, OUT.")] = None,
     seconds: Annotated[
-        float, typer.Option(min=0.1, help="Processor time of each update in theory's fixed-*.")
+        float, typer.Option(min=0.1, help="Processor time of each update in theory's fixed-* and estimators.")
     ] = SECONDS,
     calls: Annotated[int, typer.Option(min=1, help="Oracle calls of each task of pmo.")] = CALLS,
-    tasks: Annotated[str, typer.Option(help="Only these tasks of pmo, with commas between.")] = "",
+    tasks: Annotated[str, typer.Option(help="Only these tasks of pmo or digits, with commas between.")] = "",
     prior: Annotated[str, typer.Option(help="Molecule model of pmo, qed and prior: seiko:NAME or a folder.")] = PRIOR,
 ) -> None:
-    """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json."""
+    """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json, or OUT/NAME.json without methods."""
+    if name in ("faults", "load"):
+        _of_the_ledger(name, [method for method in methods.split(",") if method], quick, out)
+        return
     options = Options(seconds=seconds, calls=calls, tasks=tasks, prior=prior)
     protocol = _protocol(name, options)
     chosen = _chosen(name, protocol, methods)
@@ -114,12 +128,43 @@ def bench(
 
         for path in draw(out, figures or out):
             print(path)
+    if name == "estimators":
+        from seiko_bench.images.estimators import compare as reached
+
+        found = reached(out)
+        if found is not None:
+            print(found)
     if name == "pmo":
         from seiko_bench.molecules.compare import compare
 
         compared = compare(out)
         if compared is not None:
             print(compared)
+
+
+def _of_the_ledger(name: str, only: list[str], quick: bool, out: Path) -> None:
+    """Run what has neither seeds nor methods of learning; exit with 1 if something was lost."""
+    command = f"seiko bench {name}{' --quick' if quick else ''}"
+    if name == "load":
+        from seiko_bench.load import load
+
+        print(load(out, command, quick))
+        return
+    from seiko_bench.faults import faults, save
+
+    outcomes = []
+    try:
+        for outcome in faults(quick, only, _console.print):
+            outcomes.append(outcome)
+            _console.print(
+                f"{outcome.fault} ({outcome.where}): {outcome.same} of {outcome.trials} as if nothing had been, "
+                f"{outcome.lost} lost, {outcome.twice} twice, {outcome.silent or 0} silent; {outcome.remark}"
+            )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    print(save(outcomes, out, command))
+    if not all(outcome.good for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 def _protocol(name: str, options: Options) -> Protocol:
@@ -145,6 +190,25 @@ def _protocol(name: str, options: Options) -> Protocol:
             from seiko_bench.molecules.prior import prior
 
             return prior(options.prior)
+        case "web":
+            from seiko_bench.web_load import web
+
+            return web()
+        case "digits":
+            from seiko_bench.images.digits import digits
+
+            try:
+                return digits([task for task in options.tasks.split(",") if task])
+            except ValueError as error:
+                raise typer.BadParameter(str(error)) from error
+        case "estimators":
+            from seiko_bench.images.estimators import estimators
+
+            return estimators(options.seconds)
+        case "speed":
+            from seiko_bench.speed.protocol import speed
+
+            return speed()
     if name not in PROTOCOLS:
         raise typer.BadParameter(f"no benchmark is called {name!r}; there are: {', '.join((*PROTOCOLS, *OPTIONAL))}")
     return PROTOCOLS[name]

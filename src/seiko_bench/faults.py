@@ -16,7 +16,7 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,14 +60,21 @@ class Outcome:
         return not self.lost and not self.twice and not self.silent and self.same == self.trials
 
 
-def faults(quick: bool, only: str = "", said: Callable[[str], None] = lambda text: None) -> Iterator[Outcome]:
-    """Do all faults, or those whose name begins with `only`, and yield what each did.
+def faults(quick: bool, only: Sequence[str] = (), said: Callable[[str], None] = lambda text: None) -> Iterator[Outcome]:
+    """Do all faults, or some, and yield what each did.
 
     Args:
         quick: A few of each: does it run?
-        only: Beginning of the names.
+        only: Names of those to do; empty for all.
         said: Called with what is skipped, and why.
+
+    Raises:
+        ValueError: If a name is unknown.
     """
+    kinds = _kinds()
+    for name in only:
+        if name not in dict(kinds):
+            raise ValueError(f"faults has no {name!r}; there are: {', '.join(dict(kinds))}")
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seiko-faults-")))
         server = ""
@@ -75,9 +82,9 @@ def faults(quick: bool, only: str = "", said: Callable[[str], None] = lambda tex
             server = stack.enter_context(private_server())
         except NoServer as error:
             said(f"nothing is tried on PostgreSQL: {error}")
-        for name, inject in _kinds():
+        for name, inject in kinds:
             for place in ("sqlite", "postgres"):
-                if not name.startswith(only) or (place == "postgres" and not server):
+                if (only and name not in only) or (place == "postgres" and not server):
                     continue
                 folder = root / f"{name}-{place}"
                 folder.mkdir()
@@ -108,15 +115,21 @@ def _kinds() -> list[tuple[str, Inject]]:
 
 
 def save(outcomes: list[Outcome], out: Path, command: str) -> Path:
-    """Write what was counted as JSON and return the file."""
+    """Write what was counted as JSON, in place of what the file said of the same faults, and return the file."""
+    path = out / "faults.json"
+    rows = (
+        {(row["fault"], row["where"]): row for row in json.loads(path.read_text())["outcomes"]}
+        if path.is_file()
+        else {}
+    )
+    rows |= {(row.fault, row.where): asdict(row) | {"good": row.good} for row in outcomes}
     result: dict[str, Any] = {
         "benchmark": "Faults: labels lost, labels bought twice, runs that end in the same state",
         "command": command,
         "version": seiko.__version__,
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        "outcomes": [asdict(outcome) | {"good": outcome.good} for outcome in outcomes],
+        "outcomes": list(rows.values()),
     }
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "faults.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
     return path

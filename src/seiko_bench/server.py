@@ -11,11 +11,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NoServer", "find_programs", "private_server"]
+__all__ = ["NoServer", "find_programs", "folder_of", "halt", "private_server", "resume"]
 
 USER = "seiko"
 _HBA = """
@@ -43,51 +43,73 @@ def find_programs() -> Path:
 
 
 @contextmanager
-def private_server(*, durable: bool = True) -> Iterator[str]:
+def private_server(*, durable: bool = True, under: Path | None = None) -> Iterator[str]:
     """Run a server and yield the URL of its database, to which ``&run=NAME`` names a run.
 
     Args:
         durable: Whether a commit waits for the disk, as it must where anything is kept.
+        under: Folder that its own is made in; None for that of temporary files.
 
     Raises:
         NoServer: If the machine has no such programs.
     """
-    programs, identity = find_programs(), _identity()
-    with tempfile.TemporaryDirectory(prefix="seiko-pg-") as name:
-        root = Path(name)
+    find_programs()
+    with tempfile.TemporaryDirectory(prefix="seiko-pg-", dir=under) as name:
+        root, identity = Path(name), _identity()
         if "user" in identity:
             os.chown(root, identity["user"], identity["group"])
-        data = root / "data"
-
-        def call(program: str, *arguments: str) -> None:
-            done = subprocess.run(
-                [str(programs / program), "-D", str(data), *arguments],
-                cwd=root,
-                env={**os.environ, "LC_ALL": "C.UTF-8"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # not a pipe: the server would inherit it, and it would never close
-                stderr=(root / "log").open("ab"),
-                check=False,
-                **identity,
-            )
-            if done.returncode:
-                raise RuntimeError(f"{program} failed: {(root / 'log').read_text(errors='replace')[-2000:]}")
-
-        call("initdb", "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", "--data-checksums")
-        hba = data / "pg_hba.conf"
-        hba.write_text(_HBA)
+        _call(root, "initdb", "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", "--data-checksums")
+        (root / "data" / "pg_hba.conf").write_text(_HBA)
         settings = {
-            "unix_socket_directories": str(root),
-            "listen_addresses": "",
+            "unix_socket_directories": f"'{root}'",
+            "listen_addresses": "''",
             "shared_buffers": "64MB",
             "fsync": "on" if durable else "off",
         }
-        options = " ".join(f"-c {key}='{value}'" for key, value in settings.items())
-        call("pg_ctl", "-w", "-t", "60", "-l", str(root / "server.log"), "-o", options, "start")
+        with (root / "data" / "postgresql.conf").open("a") as file:
+            file.writelines(f"{key} = {value}\n" for key, value in settings.items())
+        _call(root, "pg_ctl", *_START)
         try:
             yield f"postgresql://{USER}@/postgres?host={root}"
         finally:
-            call("pg_ctl", "-w", "-m", "immediate", "stop")
+            with suppress(RuntimeError):  # it may be down
+                _call(root, "pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+_START = ("-w", "-t", "60", "-l", "server.log", "start")
+
+
+def halt(url: str) -> None:
+    """Stop the server of a URL that `private_server` gave, with all it knows on disk."""
+    _call(folder_of(url), "pg_ctl", "-w", "-m", "fast", "stop")
+
+
+def resume(url: str) -> None:
+    """Start it again, unless it runs."""
+    try:
+        _call(folder_of(url), "pg_ctl", "status")
+    except RuntimeError:
+        _call(folder_of(url), "pg_ctl", *_START)
+
+
+def folder_of(url: str) -> Path:
+    """Return the folder of a server; its data are in `data`."""
+    return Path(url.split("host=")[1])
+
+
+def _call(root: Path, program: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [str(find_programs() / program), "-D", str(root / "data"), *arguments],
+        cwd=root,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # not a pipe: the server would inherit it, and it would never close
+        stderr=(root / "log").open("ab"),
+        check=False,
+        **_identity(),
+    )
+    if done.returncode:
+        raise RuntimeError(f"{program} failed: {(root / 'log').read_text(errors='replace')[-2000:]}")
 
 
 def _identity() -> dict[str, Any]:

@@ -26,6 +26,7 @@ from torch import Tensor
 from seiko import config
 from seiko.acquisition import Objective
 from seiko.campaign.attaching import attached_rows, kind_of
+from seiko.campaign.batches import batch_size
 from seiko.campaign.checkpoint import refresh
 from seiko.campaign.comparisons import Comparison, check_comparisons
 from seiko.campaign.errors import (
@@ -39,12 +40,14 @@ from seiko.campaign.foresight import outlook
 from seiko.campaign.gathering import readable
 from seiko.campaign.history import History
 from seiko.campaign.identity import identities
+from seiko.campaign.judging import new_ratings, to_take_back
 from seiko.campaign.laying import layout
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
 from seiko.campaign.objectives import complete
 from seiko.campaign.pairs import equipped
 from seiko.campaign.plates import Plate
 from seiko.campaign.proposal import predict, propose
+from seiko.campaign.ratings import Rating
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
 from seiko.campaign.sampler import Sampler, draw_designs, draw_many
@@ -238,7 +241,8 @@ class Campaign:
             asked = state.asked(state.round)
             left = max(0, recipe.budget - state.charged)
             if n is None:
-                more = 0 if asked and not another else max(1, -(-left // (recipe.rounds - len(state.reports))))
+                planned = batch_size(left, recipe.rounds, recipe.batches, len(state.reports))
+                more = 0 if asked and not another else max(1, planned)
             else:
                 more = n if another else max(0, n - len(asked))
             if more > left:
@@ -248,14 +252,10 @@ class Campaign:
             self.ledger.require_writable()
             batch = max((query.batch for query in asked), default=1) + (1 if another and asked else 0)
             queries = self._choose(state, more, len(asked), batch, progress)
-            for query in queries:
-                if query.design.data is not None:
-                    self.ledger.artifacts.put(query.design.data)
+            self._keep(query.design for query in queries)
             rows = [_query_row(query) for query in queries]
-            try:
-                self._append("asked", {"round": state.round, "batch": batch, "queries": rows})
-            except LedgerConflict:
-                continue  # somebody else asked meanwhile: fold, and return what they were given
+            if not self._append_slowly("asked", {"round": state.round, "batch": batch, "queries": rows}, more):
+                continue  # somebody else asked meanwhile: return what they were given
             return queries if another else self._with_files(self._state.pending(self._state.round))
 
     def lay_out(
@@ -350,6 +350,7 @@ class Campaign:
         def decide(state: RunState) -> dict[str, Any]:
             check_sense(state, units)
             rows = attached_rows(state, self._history.model, self.recipe.same, given)
+            self._keep(measured)
             return {"designs": rows} if units is None else {"designs": rows, "units": asdict(units)}
 
         rows = self._decide("attached", decide)["designs"]
@@ -359,7 +360,7 @@ class Campaign:
         """Return the labels that `attach` would take, and take none; raises as it does."""
         rows = attached_rows(self.state, self._history.model, self.recipe.same, measured)
         return [
-            (Design(row["content"], row["kind"]), Label(**label))
+            (Design(row["content"], row["kind"], row.get("prompt")), Label(**label))
             for row in rows
             for label in (row["labels"] if isinstance(row["labels"], list) else [row["labels"]])
         ]
@@ -458,6 +459,62 @@ class Campaign:
                 continue
             return len(rows)
 
+    def rate(self, ratings: Iterable[Rating], *, raters: int = 1, step: float = 0.0) -> list[str]:
+        """Take what people say of designs: all of it, or nothing if one rating is wrong.
+
+        A design that enough of them have scored is labelled in the same append; see `seiko.campaign.ratings`. Scores
+        that come after the label are kept and change nothing.
+
+        Args:
+            ratings: The ratings; the same one again is taken once.
+            raters: Scores that make a label.
+            step: Distance between neighbouring scores of the scale, 0 for one without a grid.
+
+        Returns:
+            The queries that were labelled by it.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+            LabelConflict: If a rater says something else of a design whose label has come of their first word.
+            ValueError: If `raters` is not positive.
+        """
+        if raters < 1:
+            raise ValueError(f"raters must be a positive number of scores, got {raters}")
+        given = list(ratings)
+        while True:
+            new, labels = new_ratings(self.state, given, raters, step)
+            if not new:
+                return []
+            events = [NewEvent("rated", {"ratings": [asdict(rating) for rating in new], "labels": list(labels)})]
+            if labels:
+                events.append(NewEvent("told", {"labels": {id: label_rows([label]) for id, label in labels.items()}}))
+            self.ledger.require_writable()
+            try:
+                self.ledger.append(events, expected=self._state.last_seq)
+            except LedgerConflict:
+                continue
+            self._refresh()
+            return list(labels)
+
+    def unrate(self, query: str, rater: str) -> Rating:
+        """Take a rating back, and the label that had come of it.
+
+        Returns:
+            The rating that stood.
+
+        Raises:
+            UnknownQuery: If this rater has said nothing of that query.
+            LabelConflict: If a finished round was fitted to its label, or other labels stand beside it.
+        """
+        while True:
+            rating = to_take_back(self.state, query, rater)
+            self.ledger.require_writable()
+            try:
+                self._append("unrated", {"ratings": [{"query": query, "rater": rater}]})
+            except LedgerConflict:
+                continue
+            return rating
+
     def _require_asked(self, comparisons: Iterable[Comparison]) -> None:
         state = self.state
         for comparison in comparisons:
@@ -495,9 +552,7 @@ class Campaign:
             report, weights, belief = self._move(state, progress)
             artifact = self.ledger.artifacts.put_tensors(weights) if weights is not None else None
             seq = state.last_seq
-            try:
-                self._append("advanced", {"report": asdict(report), "weights": artifact, "fitted_to": seq})
-            except LedgerConflict:
+            if not self._append_slowly("advanced", {"report": asdict(report), "weights": artifact, "fitted_to": seq}):
                 continue  # the model was moved for a round that another process may have finished: it is loaded again
             self._history.finished(report.round, belief, artifact)
             return report
@@ -549,12 +604,39 @@ class Campaign:
     def _with_files(self, queries: list[Query]) -> list[Query]:
         return [replace(query, design=self._history.with_file(query.design)) for query in queries]
 
+    def _keep(self, designs: Iterable[Design]) -> None:
+        """Put the files of images into the run folder, before the event that names them."""
+        for design in designs:
+            if design.data is not None:
+                self.ledger.artifacts.put(design.data)
+
     def _refresh(self) -> None:
         refresh(self.ledger, self._state)
 
     def _append(self, kind: str, payload: dict[str, Any]) -> None:
         self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)
         self._refresh()
+
+    def _append_slowly(self, kind: str, payload: dict[str, Any], charge: int = 0) -> bool:
+        """Append what took long to decide, although labels were told meanwhile: else many who tell keep one from it.
+
+        What was chosen or fitted was so before those labels, and says so by its number. Returns whether it was taken:
+        not if queries or rounds came meanwhile, or the budget has not the labels left that it charges.
+        """
+
+        def grounds(state: RunState) -> tuple[int, int]:
+            return len(state.queries), len(state.reports)
+
+        before = grounds(self._state)
+        while True:
+            try:
+                self._append(kind, payload)
+            except LedgerConflict:
+                state = self.state
+                if grounds(state) != before or charge > self.recipe.budget - state.charged:
+                    return False
+            else:
+                return True
 
     def _decide(self, kind: str, decide: Callable[[RunState], dict[str, Any]]) -> dict[str, Any]:
         """Append what is decided from the present; if somebody appended meanwhile, it is decided anew."""

@@ -48,9 +48,14 @@ def verify(ledger: Ledger, expect: str | None = None) -> Verdict:
         expect: A digest noted earlier: one of the events must have it.
     """
     faults = _Faults()
-    state, events, digest, met = _events(ledger, faults, expect)
+    state, events, last, digest, met = _events(ledger, faults, expect)
     artifacts = _artifacts(ledger, state, faults)
     try:
+        head = ledger.head()
+        if head is not None and head != (last, digest):
+            faults.add(
+                f"event {head[0]} was noted as the last, of digest {head[1]:.64}; the last that is there is {last}"
+            )
         for fault in ledger.faults():
             faults.add(fault)
     except LedgerError as error:
@@ -77,8 +82,8 @@ class _Faults:
         return self.found if more <= 0 else [*self.found[:SHOWN], f"{more} faults more"]
 
 
-def _events(ledger: Ledger, faults: _Faults, expect: str | None) -> tuple[RunState | None, int, str, bool]:
-    """Follow the chain; return the state (None once it is broken), how many events, the last digest, whether met."""
+def _events(ledger: Ledger, faults: _Faults, expect: str | None) -> tuple[RunState | None, int, int, str, bool]:
+    """Follow the chain; return the state (None once it is broken), how many events, the last and its digest, if met."""
     state: RunState | None = RunState()
     checkpoint = ledger.checkpoint()
     seq, previous, count, met = 0, GENESIS.encode(), 0, expect == GENESIS
@@ -100,7 +105,7 @@ def _events(ledger: Ledger, faults: _Faults, expect: str | None) -> tuple[RunSta
     except LedgerError as error:
         faults.add(str(error))
         state = None
-    return state, count, previous.decode(errors="replace"), met
+    return state, count, seq, previous.decode(errors="replace"), met
 
 
 def _broken(previous: bytes, row: Row) -> str:
@@ -146,11 +151,12 @@ def _artifacts(ledger: Ledger, state: RunState | None, faults: _Faults) -> int:
 
 
 def _named(state: RunState | None) -> set[str]:
-    """Return the artifacts that the events name: weights, and designs that are images."""
+    """Return the artifacts that the events name: weights, designs that are images, and pairs kept with a report."""
     if state is None:
         return set()
     images = {query.design.content for query in state.queries.values() if query.design.kind == "image"}
-    return images | {sha for sha in state.weights if sha is not None}
+    pairs = {sha for report in state.reports for pair in report.images for sha in (pair.before, pair.after)}
+    return images | pairs | {sha for sha in state.weights if sha is not None}
 
 
 def _compare(state: RunState, data: bytes, maker: str, faults: _Faults) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from seiko.cli.batch_files import AskFormat, as_batch, format_of
 from seiko.cli.errors import InputError
-from seiko.cli.images import deliver_images, only_images
+from seiko.cli.images import PICTURE_COLUMNS, deliver_images, only_images
 from seiko.cli.output import deliver, say
 from seiko.cli.runs import Force, RunPlace, open_run
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from seiko.designs import Design
 
 __all__ = ["ask"]
-
-PICTURE_COLUMNS = ("value", "round", "source", "predicted_mean", "predicted_std", "design")
 
 
 def ask(
@@ -72,6 +70,7 @@ def ask(
     """
     from seiko.cli.progress import stages
 
+    pictures = format is None and plate is None and out is not None and not out.suffix
     format = format_of(format, out)
     if plate is None and (control or replicates > 1 or control_wells > 1 or layout_seed is not None):
         raise InputError("--replicates, --control, --control-wells and --layout-seed belong to --plate 96 or 384")
@@ -92,10 +91,9 @@ def ask(
                 seed=layout_seed,
             )
             rows = _plate_rows(campaign, plates)
-    designs = [query.design for query in queries]
     try:
-        if out is not None and plate is None and only_images(designs):
-            deliver_images(out, PICTURE_COLUMNS, rows, designs, force=force)
+        if pictures and only_images([query.design for query in queries]):
+            deliver_images(out, PICTURE_COLUMNS, rows, [query.design for query in queries], force=force)
         else:
             deliver(as_batch(rows, format, queries, out), out, force=force)
     except InputError as error:

@@ -17,6 +17,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,23 @@ from seiko.cli.output import as_csv
 from seiko.designs import IMAGE, Design
 
 if TYPE_CHECKING:
+    from seiko.campaign.label_file import Reading
     from seiko.campaign.state import RunState
+    from seiko.oracles import Label
 
-__all__ = ["MANIFEST", "deliver_images", "only_images", "read_manifest", "with_prompts"]
+__all__ = [
+    "MANIFEST",
+    "PICTURE_COLUMNS",
+    "deliver_images",
+    "measured_images",
+    "only_images",
+    "read_manifest",
+    "with_prompts",
+]
 
 MANIFEST = "manifest.csv"
+PICTURE_COLUMNS = ("value", "round", "source", "predicted_mean", "predicted_std", "design")
+ATTACH_COLUMNS = ("file", "prompt", "value", "noise", "status", "reason", "replicate")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
@@ -40,11 +53,8 @@ def only_images(designs: Sequence[Design]) -> bool:
 
 
 def with_prompts(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the columns of a table, with `prompt` after `kind` where a row has one."""
-    if all(row.get("prompt") is None for row in rows):
-        return tuple(columns)
-    after = list(columns).index("kind") + 1
-    return (*columns[:after], "prompt", *columns[after:])
+    """Return the columns of a table, with `prompt` as the last one where a row has one."""
+    return (*columns, *(("prompt",) if any(row.get("prompt") is not None for row in rows) else ()))
 
 
 def deliver_images(
@@ -81,7 +91,7 @@ def deliver_images(
     _replace(folder, files)
 
 
-def read_manifest(folder: Path, state: RunState) -> tuple[bytes, Path]:
+def read_manifest(folder: Path, state: RunState) -> tuple[bytes, str]:
     """Return the table of a folder with the rows that are still open blanked, and its path for messages.
 
     Raises:
@@ -110,8 +120,35 @@ def read_manifest(folder: Path, state: RunState) -> tuple[bytes, Path]:
             parts += whole
             start = end
     except (UnicodeDecodeError, csv.Error, IndexError):
-        return data, path  # whoever parses it says what is wrong, with its line
-    return "".join(parts).encode(), path
+        return data, str(path)  # whoever parses it says what is wrong, with its line
+    return "".join(parts).encode(), str(path)
+
+
+def measured_images(folder: Path, reading: Reading) -> dict[Design, list[Label]]:
+    """Return the labels of images that no run asked for: a folder with PNG files and a table of file and value.
+
+    Raises:
+        InputError: If there is no table.
+        LabelFileError: At the first thing that is wrong with it, with its line.
+    """
+    from seiko.campaign.label_file import label_of, rows_of
+
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InputError(f"{folder} is a folder without {MANIFEST}: a table with the columns file and value is needed")
+    measured: dict[Design, list[Label]] = {}
+    for row in rows_of(path.read_bytes(), str(path), reading, {}, ATTACH_COLUMNS, (("file",), ("value",))):
+        name = row.text("file")
+        if not _PLAIN.fullmatch(name) or not (folder / name).is_file():
+            raise row.error("file", f"{name!r} is no file of this folder")
+        label = label_of(row, reading.units)
+        if label.status == "failed":
+            raise row.error("status", "a failed measurement says nothing: leave the row out")
+        data = (folder / name).read_bytes()
+        design = Design(hashlib.sha256(data).hexdigest(), IMAGE, row.text("prompt") or None, data)
+        known = measured.setdefault(design, [])
+        known.append(replace(label, replicate=row.count("replicate") or len(known) + 1))
+    return measured
 
 
 def _check_file(folder: Path, row: Mapping[str, str], state: RunState, line: int) -> None:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from seiko.campaign.alarms import alarms
+from seiko.campaign.comparisons import agreement
 from seiko.campaign.lifecycle import State
 from seiko.campaign.state import RoundReport, RunState
 from seiko.campaign.stopping import stopped_because
@@ -36,6 +37,7 @@ def summarise(state: RunState, place: str) -> dict[str, Any]:
     top = ranked(state)
     last = state.reports[-1] if state.reports else None
     strength = recipe.get("strength") or {}
+    right, total = agreement(state.comparisons, {query.id: query.mean for query in state.queries.values()})
     statuses = [label.status for id, label in state.labels.items() if state.queries[id].own]
     return {
         "run": place,
@@ -61,6 +63,9 @@ def summarise(state: RunState, place: str) -> dict[str, Any]:
         "diversity": last.diversity if last else None,
         "distinct": last.distinct if last else None,
         "batch_means": [report.batch_mean for report in state.reports],
+        "comparisons": len(state.comparisons),
+        "comparisons_predicted": total,
+        "comparisons_agreed": right / total if total else None,
         "seconds": math.fsum(report.seconds for report in state.reports),
     }
 

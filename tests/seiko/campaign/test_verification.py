@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seiko.campaign.ledger import Ledger, LedgerError, NewEvent
+from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, NewEvent
 from seiko.campaign.verification import SHOWN, verify
 
 
@@ -61,7 +61,6 @@ def test_every_break_is_named(ledger: Ledger, tmp_path: Path) -> None:
         tmp_path,
         "UPDATE events SET payload = replace(payload, 'x', 'y') WHERE seq = 1",
         "DELETE FROM events WHERE seq IN (3, 4)",
-        "UPDATE events SET kind = 'advance' WHERE seq = 5",
     )
     assert verify(ledger).faults == [
         "event 1 is damaged: its digest does not follow from its contents and the event before",
@@ -72,6 +71,13 @@ def test_every_break_is_named(ledger: Ledger, tmp_path: Path) -> None:
 def test_events_cut_off_are_found_by_a_digest_noted_elsewhere(ledger: Ledger, tmp_path: Path) -> None:
     noted = verify(ledger).digest
     tamper(tmp_path, "DELETE FROM events WHERE seq = 5")
+    (fault,) = verify(ledger).faults
+    assert fault.startswith("event 5 was noted as the last")
+    (tmp_path / "run" / "ledger.head").unlink()
+    for use in (lambda: list(ledger), lambda: ledger.last_seq, lambda: ledger.append([], expected=4)):
+        with pytest.raises(LedgerCorrupted, match=r"event 5 .it is missing, and so are all to 5, which were written; "):
+            use()
+    tamper(tmp_path, "UPDATE head SET last_seq = 4, last_digest = (SELECT digest FROM events WHERE seq = 4)")
     assert verify(ledger).faults == []
     (fault,) = verify(ledger, noted).faults
     assert fault.startswith(f"no event has the digest {noted}: events were cut off")

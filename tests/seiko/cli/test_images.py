@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import Result
 
 from seiko.campaign import Campaign
 from seiko.cli.images import MANIFEST, read_manifest
-from seiko.imaging import from_png
+from seiko.imaging import from_png, image_design
 
 Invoke = Callable[..., Result]
 
@@ -86,7 +87,7 @@ def test_ask_writes_a_folder_of_images(seiko: Invoke, pictures_run: Path, tmp_pa
         assert hashlib.sha256(data).hexdigest() == row["design"]
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["darkroom.py", "plate", "run"], "nothing is left over"
     listed = seiko("ask", "run")
-    assert listed.stdout.splitlines()[0] == "id,design,kind,prompt,round,source,predicted_mean,predicted_std"
+    assert listed.stdout.splitlines()[0] == "id,design,kind,round,source,predicted_mean,predicted_std,prompt"
     assert [row["design"] for row in csv.DictReader(io.StringIO(listed.stdout))] == [row["design"] for row in rows]
 
 
@@ -101,7 +102,8 @@ def test_asking_again_changes_nothing_and_loses_nothing(seiko: Invoke, pictures_
     assert {file.name: file.read_bytes() for file in (tmp_path / "plate").iterdir()} == before
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("mine")
-    for place, words in (("mine", "holds something else"), ("darkroom.py", "is a file"), ("no/where", "no folder")):
+    (tmp_path / "notes").write_text("mine")
+    for place, words in (("mine", "holds something else"), ("notes", "is a file"), ("no/where", "no folder")):
         result = seiko("ask", "run", "--out", place, "--force")
         assert result.exit_code == 2
         assert words in result.stderr
@@ -162,7 +164,7 @@ def test_open_rows_keep_the_line_numbers(pictures_run: Path, tmp_path: Path) -> 
     (folder / MANIFEST).write_text("\n".join(lines) + "\n")
     with Campaign.open(pictures_run, modules=("darkroom",)) as campaign:
         data, path = read_manifest(folder, campaign.state)
-    assert path == folder / MANIFEST
+    assert path == str(folder / MANIFEST)
     assert data.decode().split("\n")[:4] == [lines[0], "", "", ""]
 
 
@@ -195,8 +197,36 @@ def test_export_writes_labelled_images(seiko: Invoke, pictures_run: Path, tmp_pa
     ]  # fmt: skip
     assert all((tmp_path / "labelled" / row["file"]).is_file() for row in rows)
     csv_table = seiko("export", "run", "--labels").stdout.splitlines()
-    assert csv_table[0].startswith("id,design,kind,prompt,round")
+    assert csv_table[0].startswith("id,design,kind,round")
+    assert csv_table[0].endswith(",prompt")
     assert "ImageToy cannot be exported" in seiko("export", "run", "--model", "--out", "m").stderr
+
+
+def test_measured_images_are_attached(seiko: Invoke, pictures_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    images = [image_design(torch.rand(1, 4, 4, generator=torch.Generator().manual_seed(i))) for i in range(2)]
+    for name, image in zip(("a.png", "b.png"), images, strict=True):
+        (folder / name).write_bytes(image.data or b"")
+    (folder / MANIFEST).write_text("file,prompt,value\na.png,left,0.1\nb.png,,0.2\na.png,left,0.3\n")
+    assert seiko("tell", "run", "old", "--attach", "--dry-run").exit_code == 0
+    result = seiko("tell", "run", "old", "--attach")
+    assert result.exit_code == 0, result.output
+    with Campaign.open(pictures_run, modules=("darkroom",)) as campaign:
+        attached = [query.design for query in campaign.state.queries.values() if query.round == 0]
+        assert [(design.content, design.prompt) for design in attached] == [
+            (images[0].content, "left"), (images[1].content, None),
+        ]  # fmt: skip
+        assert [campaign.bytes_of(design) for design in attached] == [image.data for image in images]
+    fill(tmp_path / "plate", ["0.5", "1.5", "0.25"])
+    assert seiko("tell", "run", "plate").exit_code == 0
+    advanced = seiko("advance", "run")  # the fit sees the attached ones, too
+    assert advanced.exit_code == 0, advanced.output
+    (folder / "a.png").write_bytes(image_design(torch.rand(1, 5, 5)).data or b"")
+    assert "are (1, 4, 4), got (1, 5, 5)" in seiko("tell", "run", "old", "--attach").stderr
+    (folder / MANIFEST).write_text("file,value\n../plate/1-0001.png,1\n")
+    assert "is no file of this folder" in seiko("tell", "run", "old", "--attach").stderr
+    assert "name a folder" in seiko("tell", "run", str(folder / MANIFEST), "--attach").stderr
 
 
 def test_prompts_for_a_model_that_takes_none(seiko: Invoke, plates: Path, finished_run: Path) -> None:

@@ -1,10 +1,11 @@
 """What every ledger does: append, read, keep a checkpoint.
 
 Events are numbered 1, 2, ... without gaps and chained (`events`). `append` is all or nothing and optimistic: it says
-which event it believes to be the last one. Reading verifies the chain. A checkpoint is what somebody made of the events
-up to one of them, with that event's digest, so that a long past need not be folded again; it decides nothing, may be
-absent, and does not outlive a change to the event that it names. Where rows are and how they are locked is decided by
-the backends.
+which event it believes to be the last one. Reading verifies the chain. Number and digest of the last event are kept in
+a second place, written in the same transaction, so that events that vanish at the very end are missed too. A checkpoint
+is what somebody made of the events up to one of them, with that event's digest, so that a long past need not be folded
+again; it decides nothing, may be absent, and does not outlive a change to the event that it names. Where rows are and
+how they are locked is decided by the backends.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Ledger(ABC):
         engine: Connections to the database.
         events: Table of events.
         checkpoints: Table of checkpoints; None where the schema has none yet.
+        head: Table whose columns `last_seq` and `last_digest` are those of the last event; None likewise.
         mine: Columns that tell this run's rows from others'.
         writable: Whether this process may append.
         schema: Schema that the database has.
@@ -81,12 +83,14 @@ class Ledger(ABC):
         engine: sa.Engine,
         events: sa.Table,
         checkpoints: sa.Table | None,
+        head: sa.Table | None,
         mine: Mapping[str, str],
         writable: bool,
         schema: int = SCHEMA,
     ) -> None:
         self.name, self.where, self.place, self.artifacts, self.schema = name, where, place, artifacts, schema
-        self._engine, self._events, self._checkpoints, self._mine = engine, events, checkpoints, dict(mine)
+        self._engine, self._events, self._checkpoints, self._head = engine, events, checkpoints, head
+        self._mine = dict(mine)
         self._writable = writable
         self._closed = False
 
@@ -132,6 +136,13 @@ class Ledger(ABC):
 
     def _lock(self, connection: sa.Connection) -> None:  # noqa: B027 - SQLite has no need of it
         """Hold off others that append to this run until the end of the transaction, if its begin does not."""
+
+    def _why_missing(self) -> str:
+        """Say what may be the reason that events at the end are missing."""
+        return ""
+
+    def _noted(self, seq: int, digest: bytes) -> None:  # noqa: B027 - servers have no need of it
+        """Note outside of the database which event is the last, now that it is safely there."""
 
     def _bytes(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Return text as bytes: they are what was hashed, and damaged text cannot be decoded before it is found."""
@@ -190,6 +201,8 @@ class Ledger(ABC):
                 rows.append(self._values(seq, kind, payload, created_at, digest.decode()))
             if rows:
                 connection.execute(sa.insert(self._events), rows)
+                self._set_head(connection, seq, digest)
+        self._noted(seq, digest)
         return expected + len(rows)
 
     def restore(self, rows: Iterable[Row]) -> int:
@@ -219,6 +232,8 @@ class Ledger(ABC):
                     batch = []
             if batch:
                 connection.execute(sa.insert(self._events), batch)
+            self._set_head(connection, last, previous)
+        self._noted(last, previous)
         return last
 
     def read(self, after: int = 0) -> Iterator[Event]:
@@ -236,6 +251,11 @@ class Ledger(ABC):
         """Yield the rows that follow number `after` as they are, unverified."""
         for batch in self._batches(after):
             yield from batch
+
+    def head(self) -> tuple[int, str] | None:
+        """Return number and digest of the last event as they are kept beside the events; None where they are not."""
+        with self._transaction() as connection:
+            return self._kept_head(connection)
 
     def digest_of(self, seq: int) -> str | None:
         """Return the digest that is kept with an event, None if there is no such event."""
@@ -320,23 +340,58 @@ class Ledger(ABC):
         query = sa.select(events.seq, self._bytes(events.digest)).where(self._is_mine())
         if up_to is not None:
             query = query.where(events.seq <= up_to)
+        head = self._kept_head(connection) if up_to is None else None  # first: there may be more events, never fewer
         row = connection.execute(query.order_by(events.seq.desc()).limit(1)).one_or_none()
-        return (0, GENESIS.encode()) if row is None else (row[0], row[1] or b"")
+        seq, digest = (0, GENESIS.encode()) if row is None else (row[0], row[1] or b"")
+        if up_to is None:
+            self._check_head(seq, digest, head)
+        return seq, digest
 
-    def _batches(self, after: int) -> Iterator[list[Row]]:
+    def _kept_head(self, connection: sa.Connection) -> tuple[int, str] | None:
+        if self._head is None:
+            return None
+        query = sa.select(self._head.c.last_seq, self._head.c.last_digest).where(self._is_mine(self._head))
+        row = connection.execute(query).one_or_none()
+        return None if row is None else (row[0], row[1])
+
+    def _set_head(self, connection: sa.Connection, seq: int, digest: bytes) -> None:
+        if self._head is not None:
+            values = {"last_seq": seq, "last_digest": digest.decode()}
+            connection.execute(sa.update(self._head).where(self._is_mine(self._head)).values(values))
+
+    def _check_head(self, seq: int, digest: bytes, head: tuple[int, str] | None) -> None:
+        """Raise if this last event, read after the head was, is not what the head says."""
+        if self._head is None:
+            return
+        if head is None:
+            raise self.corrupted(seq + 1, "the note of which event is the last is missing")
+        if seq < head[0]:
+            raise self.corrupted(
+                seq + 1, f"it is missing, and so are all to {head[0]}, which were written{self._why_missing()}"
+            )
+        if seq == head[0] and digest.decode(errors="replace") != head[1]:
+            raise self.corrupted(seq, "it is not the event that was noted as the last")
+
+    def _batches(self, after: int, *, checked: bool = False) -> Iterator[list[Row]]:
         seq, *texts = (self._events.c[name] for name in Row._fields)
         query = sa.select(seq, *(self._bytes(text) for text in texts)).where(self._is_mine(), seq > after).order_by(seq)
+        last, digest = after, b""
         with self._transaction() as connection:
-            connection = connection.execution_options(yield_per=READ_BATCH)
-            for part in connection.execute(query).partitions():
-                yield [Row(*row) for row in part]
+            head = self._kept_head(connection) if checked else None  # before the rows: there may be more, never fewer
+            found = connection.execute(query, execution_options={"yield_per": READ_BATCH})
+            for part in found.partitions():
+                batch = [Row(*row) for row in part]
+                last, digest = batch[-1].seq, batch[-1].digest or b""
+                yield batch
+        if checked and (last > after or head is None or head[0] > after):
+            self._check_head(last, digest, head)
 
     def _read(self, after: int) -> Iterator[Event]:
         seq, previous = 0, GENESIS.encode()
         if after:
             with self._transaction() as connection:
                 seq, previous = self._newest(connection, after)
-        for batch in self._batches(after):
+        for batch in self._batches(after, checked=True):
             sound: list[Row] = []
             damage: LedgerCorrupted | None = None
             for row in batch:

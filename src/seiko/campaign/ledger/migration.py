@@ -1,6 +1,6 @@
 """Take an older schema forward: a copy first, then every step in one transaction.
 
-    1 -> 2    a table of checkpoints beside the events (SQLite; servers began with schema 2)
+    1 -> 2    beside the events, checkpoints and a note of which is the last (SQLite; servers began with schema 2)
 
 An older ledger is read and written as it is; it only lacks what came later. The events are never touched.
 """
@@ -23,6 +23,10 @@ STEPS = {
     1: (
         "CREATE TABLE checkpoints (seq INTEGER NOT NULL, digest TEXT NOT NULL, maker TEXT NOT NULL, sha TEXT NOT NULL, "
         "data BLOB NOT NULL, PRIMARY KEY (seq))",
+        "CREATE TABLE head (one INTEGER NOT NULL CHECK (one = 1), last_seq INTEGER NOT NULL, "
+        "last_digest TEXT NOT NULL, PRIMARY KEY (one))",
+        "INSERT INTO head SELECT 1, coalesce(max(seq), 0), "
+        "coalesce((SELECT digest FROM events ORDER BY seq DESC LIMIT 1), printf('%064d', 0)) FROM events",
     ),
 }
 

@@ -28,6 +28,7 @@ from seiko.campaign.ledger.errors import (
     NoRun,
     RunExists,
 )
+from seiko.campaign.ledger.events import GENESIS
 from seiko.campaign.ledger.place import server_run, shown_place
 
 __all__ = ["PostgresLedger"]
@@ -58,6 +59,7 @@ class PostgresLedger(Ledger):
             engine=engine,
             events=schema.EVENTS,
             checkpoints=schema.CHECKPOINTS,
+            head=schema.RUNS,
             mine={"run": run},
             writable=True,
         )
@@ -80,7 +82,8 @@ class PostgresLedger(Ledger):
                 known = connection.execute(sa.select(schema.RUNS).where(schema.RUNS.c.run == ledger.name))
                 if known.first() is not None:
                     raise RunExists(f"{ledger.place} holds a run already: open it, or choose another name")
-                connection.execute(sa.insert(schema.RUNS), {"run": ledger.name})
+                new = {"run": ledger.name, "last_seq": 0, "last_digest": GENESIS}
+                connection.execute(sa.insert(schema.RUNS), new)
         except BaseException:
             ledger.close()
             raise
@@ -137,7 +140,7 @@ class PostgresLedger(Ledger):
         if not self._writable:
             raise LedgerReadOnly(
                 f"cannot write to {self.place}: the server takes no writes, or this user may not insert into "
-                "seiko_events and seiko_artifacts; ask whoever runs the server"
+                "seiko_events and seiko_artifacts or update seiko_runs; ask whoever runs the server"
             )
 
     def faults(self) -> list[str]:
@@ -209,6 +212,7 @@ class PostgresLedger(Ledger):
 _MAY_WRITE = sa.text(
     "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
     " AND has_table_privilege('seiko_events', 'INSERT') AND has_table_privilege('seiko_artifacts', 'INSERT')"
+    " AND has_table_privilege('seiko_runs', 'UPDATE')"
 )
 
 

@@ -17,6 +17,8 @@ RUNS = sa.Table(
     _metadata,
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
+    sa.Column("last_digest", sa.Text, nullable=False),
 )
 _VERSION = sa.Table("seiko_schema", _metadata, sa.Column("version", sa.Integer, nullable=False))
 

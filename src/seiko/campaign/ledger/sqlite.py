@@ -1,11 +1,16 @@
 """A run folder: `ledger.sqlite` and `artifacts/`.
 
 SQLite in WAL mode lets others read while one writes; triggers refuse updates, deletions and insertions elsewhere than
-at the end. A run folder is not to be put on a network file system.
+at the end. What is committed waits in a log until it is moved into the database, and SQLite takes a damaged log, or one
+that was not copied along, for a shorter one. So the last event is also noted in a small file, after each append: the
+note may lag behind, and says which events must be there. A run folder is not to be put on a network file system.
 """
 
 from __future__ import annotations
 
+import os
+import re
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,11 +22,14 @@ from seiko.campaign.artifacts import ArtifactStore, LedgerError, LedgerReadOnly,
 from seiko.campaign.ledger import base
 from seiko.campaign.ledger.base import SCHEMA, Ledger
 from seiko.campaign.ledger.errors import LedgerBusy, LedgerCorrupted, LedgerVersionError, NoRun, RunExists
+from seiko.campaign.ledger.events import GENESIS
 from seiko.campaign.ledger.place import run_folder
 
 __all__ = ["APPLICATION_ID", "CHECKPOINTS", "FILE", "TRIGGERS", "SQLiteLedger"]
 
 FILE = "ledger.sqlite"
+NOTE = "ledger.head"
+_NOTE = re.compile(r"([0-9]{1,18}) ([0-9a-f]{64})\n", re.ASCII)
 APPLICATION_ID = 0x5E1C0DB1  # marks the file as ours, in the header of the database
 
 _metadata = sa.MetaData()
@@ -42,6 +50,13 @@ CHECKPOINTS = sa.Table(
     sa.Column("maker", sa.Text, nullable=False),
     sa.Column("sha", sa.Text, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
+)
+_head = sa.Table(
+    "head",
+    _metadata,
+    sa.Column("one", sa.Integer, sa.CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
+    sa.Column("last_seq", sa.Integer, nullable=False),
+    sa.Column("last_digest", sa.Text, nullable=False),
 )
 TRIGGERS = {
     "events_no_update": "CREATE TRIGGER events_no_update BEFORE UPDATE ON events "
@@ -74,6 +89,7 @@ class SQLiteLedger(Ledger):
             engine=engine,
             events=_events,
             checkpoints=CHECKPOINTS,
+            head=_head,
             mine={},
             writable=writable,
         )
@@ -105,6 +121,7 @@ class SQLiteLedger(Ledger):
                     ledger._check_header(connection)
                     raise RunExists(f"{root} holds a run already: open it, or choose another folder")
                 _metadata.create_all(connection)
+                connection.execute(sa.insert(_head), {"one": 1, "last_seq": 0, "last_digest": GENESIS})
                 for trigger in TRIGGERS.values():
                     connection.exec_driver_sql(trigger)
                 connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -170,6 +187,28 @@ class SQLiteLedger(Ledger):
                 found.append(f"the trigger {name}, which keeps the past from being changed, is missing or altered")
         return found
 
+    def _why_missing(self) -> str:
+        return f"; {FILE}-wal, where they may be, was not copied along or is damaged; without them, delete {NOTE}"
+
+    def _noted(self, seq: int, digest: bytes) -> None:
+        temporary = self.root / f".{NOTE}-{secrets.token_hex(8)}.tmp"
+        with suppress(OSError):  # a note that is missing is only one safeguard less
+            try:
+                temporary.write_bytes(b"%d %b\n" % (seq, digest))
+                os.replace(temporary, self.root / NOTE)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def _kept_head(self, connection: sa.Connection) -> tuple[int, str] | None:
+        try:
+            noted = _NOTE.fullmatch((self.root / NOTE).read_text("ascii"))
+        except (OSError, ValueError):
+            noted = None
+        kept = super()._kept_head(connection)
+        if self._head is None or kept is None or noted is None or int(noted[1]) <= kept[0]:
+            return kept
+        return int(noted[1]), noted[2]
+
     def _explain(self, error: sa.exc.DBAPIError) -> LedgerError:
         path, why = self.where, str(error.orig)
         code = getattr(error.orig, "sqlite_errorcode", None)
@@ -198,8 +237,8 @@ class SQLiteLedger(Ledger):
         if not tables.has_table(_events.name):
             raise LedgerCorrupted(f"{self.where} has no table of events: restore the run folder from a backup")
         self.schema = version
-        if not tables.has_table(CHECKPOINTS.name):  # schema 1; it has all that matters
-            self._checkpoints = None
+        if version < 2:  # it has all that matters
+            self._checkpoints = self._head = None
 
     @contextmanager
     def driver(self) -> Iterator[sqlite3.Connection]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -137,7 +138,7 @@ def test_odd_folder_names(tmp_path: Path) -> None:
         ledger.append(notes(1), expected=0)
     with Ledger.open(root) as ledger:
         assert numbers(ledger) == [1]
-    assert {path.name for path in root.iterdir()} == {"ledger.sqlite", "artifacts"}
+    assert {path.name for path in root.iterdir()} == {"ledger.sqlite", "ledger.head", "artifacts"}
 
 
 @pytest.mark.parametrize("left_open", [False, True])
@@ -209,3 +210,32 @@ def test_a_checkpoint_that_was_damaged_is_none(ledger: SQLiteLedger) -> None:
     with raw(ledger) as connection:
         connection.execute("UPDATE checkpoints SET data = x'616264'")
     assert ledger.checkpoint() is None
+
+
+def test_a_log_that_was_not_copied_is_missed(ledger: SQLiteLedger, tmp_path: Path) -> None:
+    ledger.append(notes(1), expected=0)
+    ledger.append(notes(2), expected=1)
+    shutil.copytree(ledger.root, tmp_path / "copy")
+    assert (tmp_path / "copy" / "ledger.sqlite-wal").stat().st_size > 0
+    (tmp_path / "copy" / "ledger.sqlite-wal").write_bytes(b"")
+    shutil.copyfile(old_database(tmp_path), tmp_path / "copy" / "ledger.sqlite")
+    with Ledger.open(tmp_path / "copy") as copy:
+        for use in (lambda: list(copy), lambda: copy.last_seq, lambda: copy.append(notes(9), expected=0)):
+            with pytest.raises(LedgerCorrupted, match=r"event 1 .it is missing, and so are all to 2.*-wal.*not copied"):
+                use()
+        (tmp_path / "copy" / "ledger.head").unlink()
+        assert copy.append(notes(9), expected=0) == 1, "who knows better goes on"
+
+
+def old_database(tmp_path: Path) -> Path:
+    SQLiteLedger.create(tmp_path / "old").close()
+    return tmp_path / "old" / "ledger.sqlite"
+
+
+@pytest.mark.parametrize("note", [b"", b"x", b"1 \xff", b"0 " + b"0" * 64 + b"\n", b"9" * 5000])
+def test_a_note_that_lags_or_is_torn_is_passed_over(ledger: SQLiteLedger, note: bytes) -> None:
+    ledger.append(notes(1), expected=0)
+    (ledger.root / "ledger.head").write_bytes(note)
+    assert numbers(ledger) == [1]
+    assert ledger.append(notes(2), expected=1) == 2
+    assert (ledger.root / "ledger.head").read_text() == f"2 {ledger.digest_of(2)}\n"
