@@ -1,6 +1,6 @@
 """Train the pixel prior that travels in the package: MNIST, 28 by 28, with and without a class.
 
-    python scripts/train_digits.py --out src/seiko/priors/mnist
+    python scripts/train_digits.py --until 4750 --out src/seiko/priors/mnist
 
 Ctrl-C stops it at the last checkpoint; the same command goes on from there. `scripts/gate_digits.py` measures it.
 """
@@ -24,6 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("src/seiko/priors/mnist"))
     parser.add_argument("--steps", type=int, default=6400)
+    parser.add_argument("--until", type=int, help="end here, before the rate has fallen to 0")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
@@ -32,7 +33,11 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     images, labels = training_digits()
     training = PixelPretraining(
-        steps=arguments.steps, batch=arguments.batch, learning_rate=arguments.learning_rate, seed=arguments.seed
+        steps=arguments.steps,
+        until=arguments.until,
+        batch=arguments.batch,
+        learning_rate=arguments.learning_rate,
+        seed=arguments.seed,
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as bar:

@@ -86,8 +86,8 @@ def test_the_recipe_of_imagenet_takes_a_model_that_you_have() -> None:
         imagenet64(prior="x", acquisition="bootstrap")
 
 
-@pytest.mark.parametrize("update", ["backprop", "guidance"])
-def test_a_small_run_keeps_its_images_and_resumes(tmp_path: Path, update: Literal["backprop", "guidance"]) -> None:
+@pytest.mark.parametrize("update", ["sqdf", "guidance"])
+def test_a_small_run_keeps_its_images_and_resumes(tmp_path: Path, update: Literal["sqdf", "guidance"]) -> None:
     recipe = digits(**TINY, update=update, beta=0.0, reward="ensemble")
     recipe = dataclasses.replace(recipe, final_acquisition=None)
     with Campaign.open(tmp_path / "run", recipe) as campaign:

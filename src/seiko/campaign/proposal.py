@@ -21,7 +21,7 @@ from seiko.campaign.gathering import Gathering, observed, readable
 from seiko.campaign.prompts import choose_for_prompts, prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
-from seiko.campaign.selection import Pool
+from seiko.campaign.selection import Batchwise, Pool, TopAcquisition
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
@@ -113,8 +113,11 @@ def propose(
             progress=lambda born: progress(wanted + born, in_all),
         )
     x = gathering.x
-    pool = Pool(x, values, model.distance)
-    rows = choose_for_prompts(recipe.selection, pool, count, [design.prompt for design in gathering.designs])
+    if isinstance(score, Batchwise) and values is not None and isinstance(recipe.selection, TopAcquisition):
+        rows = score.choose(gathering.values(score.gains), values, count)
+    else:
+        pool = Pool(x, values, model.distance)
+        rows = choose_for_prompts(recipe.selection, pool, count, [design.prompt for design in gathering.designs])
     return Proposal(x[rows], [gathering.designs[i] for i in rows], [gathering.sources[i] for i in rows])
 
 

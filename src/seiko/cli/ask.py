@@ -79,7 +79,7 @@ def ask(
     with open_run(run) as campaign:
         with stages() as shown:
             queries = campaign.ask(n, another=another, progress=shown.progress)
-        done, round = campaign.done, campaign.state.round
+        why, round = campaign.stopped_because, campaign.state.round
         if plate is None or not queries:
             rows = [_row(query) for query in queries]
         else:
@@ -98,8 +98,8 @@ def ask(
             deliver(as_batch(rows, format, queries, out), out, force=force)
     except InputError as error:
         raise InputError(f"{error} (the batch is kept; asking again prints it)") from error
-    if done:
-        say(f"{run}: all rounds are finished")
+    if why is not None:
+        say(why)
     else:
         say(f"round {round}: {len(queries)} designs wait for a label" + (f", written to {out}" if out else ""))
 

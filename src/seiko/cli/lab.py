@@ -59,5 +59,5 @@ def advance(
         with stages() as shown:
             report = campaign.advance(without_pending=without_pending, progress=shown.progress)
         recipe = campaign.recipe
-    deliver(as_json({name: value for name, value in asdict(report).items() if name not in ("samples", "images")}), None)
+    deliver(as_json({name: value for name, value in asdict(report).items() if name != "samples"}), None)
     say(round_line(report, recipe.rounds, recipe.budget))

@@ -15,7 +15,7 @@ from seiko.cli.errors import InputError
 from seiko.cli.images import deliver_images, with_prompts
 from seiko.cli.molecules import as_molecules
 from seiko.cli.output import as_csv, as_json, as_jsonl, deliver, say
-from seiko.cli.runs import MODEL_FILES, RunPlace, open_run, read_state
+from seiko.cli.runs import MODEL_FILES, RunPlace, beside, open_run, read_state
 from seiko.designs import IMAGE, Design
 
 if TYPE_CHECKING:
@@ -56,13 +56,16 @@ def status(
     as_object: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
 ) -> None:
     """Say where a run stands and what to do next; loads no model."""
+    from seiko.campaign.ledger import shown_place
     from seiko.cli.summary import status as status_of
 
-    values = status_of(read_state(run), run)
+    values = status_of(read_state(run), shown_place(run))
     if as_object:
         deliver(as_json(values), None)
         return
-    shown = {name: value for name, value in values.items() if name != "pending_ids"}
+    for alarm in values["alarms"]:
+        say(f"alarm: {alarm['sentence']}")
+    shown = {name: value for name, value in values.items() if name not in ("pending_ids", "alarms")}
     shown["batch_means"] = " ".join("–" if mean is None else f"{mean:.3f}" for mean in values["batch_means"])
     width = max(map(len, shown))
     deliver("".join(f"{name:<{width}}  {_words(value)}\n" for name, value in shown.items()), None)
@@ -91,11 +94,10 @@ def report(
     ] = None,
 ) -> None:
     """Draw a run on one self-contained HTML page and print its path."""
-    from seiko.campaign.ledger import run_folder
     from seiko.report import write
     from seiko.report.run import report_data
 
-    path = out or run_folder(run) / "report.html"
+    path = beside(run, out, "report.html")
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file")
     known: tuple[str, ...] = ()
@@ -134,8 +136,6 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace what is at FILE.")] = False,
 ) -> None:
     """Take the labels or the model out of a run; without --out the model goes to RUN/model, replacing what is there."""
-    from seiko.campaign.ledger import run_folder
-
     if labels == model:
         raise InputError("say what to export: --labels or --model")
     if labels:
@@ -147,7 +147,7 @@ def export(
         deliver(_label_table(rows, format), out, force=force)
         say(f"{len(rows)} labels" + (f", written to {out}" if out else ""))
         return
-    folder = out or run_folder(run) / "model"
+    folder = beside(run, out, "model")
     _export_model(run, folder, force=force or out is None)
     deliver(f"{folder}\n", None)
 
@@ -194,6 +194,7 @@ def _export_images(run: str, rows: list[dict[str, Any]], out: Path | None, *, fo
 
 def _export_model(run: str, out: Path, *, force: bool) -> None:
     """Write the model beside its destination first, so that a folder is whole or not there."""
+    from seiko.campaign.ledger import shown_place
     from seiko.models import Savable
     from seiko.updates import Steering
 
@@ -209,7 +210,8 @@ def _export_model(run: str, out: Path, *, force: bool) -> None:
         finished = len(campaign.state.reports)
         if finished and isinstance(campaign.recipe.update, Steering):
             raise InputError(
-                f"this run steers the pretrained model and has no weights of its own: draw designs, seiko sample {run}"
+                "this run steers the pretrained model and has no weights of its own: draw designs, "
+                f"seiko sample {shown_place(run)}"
             )
         model = campaign.model
         if not isinstance(model, Savable):

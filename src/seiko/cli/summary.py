@@ -7,11 +7,16 @@ fewer). The mean over the model's samples is what the reward model believes: mea
 from __future__ import annotations
 
 import math
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
+from seiko.campaign.alarms import alarms
 from seiko.campaign.state import RoundReport, RunState
+from seiko.campaign.stopping import stopped_because
+from seiko.config import ConfigError, from_json
 
-__all__ = ["next_step", "ranked", "round_line", "status", "summarise"]
+__all__ = ["next_step", "ranked", "round_line", "status", "stopped", "summarise"]
 
 
 def ranked(state: RunState) -> list[tuple[float, str]]:
@@ -58,22 +63,35 @@ def summarise(state: RunState, place: str) -> dict[str, Any]:
 
 def status(state: RunState, place: str) -> dict[str, Any]:
     """Return where a run stands: its numbers, the open round, and what to do next."""
-    done = len(state.reports) >= (state.recipe or {}).get("rounds", 0)
+    numbers, why = summarise(state, place), stopped(state)
+    done = why is not None
     return {
-        **summarise(state, place),
+        **numbers,
         "done": done,
+        "stopped_because": why,
         "round": None if done else state.round,
         "asked": 0 if done else len(state.asked(state.round)),
         "pending": len(state.pending()),
         "pending_ids": [query.id for query in state.pending()],
         "labels_left": max(0, (state.recipe or {}).get("budget", 0) - state.charged),
+        "alarms": [asdict(alarm) for alarm in alarms(state, numbers["kl_budget"])],
         "next": next_step(state, place),
     }
 
 
+def stopped(state: RunState) -> str | None:
+    """Return why a run is over, in words; None while it is not. Rules of modules that are not seiko's are left out."""
+    recipe = state.recipe or {}
+    rules = []
+    for rule in recipe.get("stop") or ():
+        with suppress(ConfigError):
+            rules.append(from_json(rule, modules=("seiko.campaign",)))
+    return stopped_because(state, rounds=recipe.get("rounds", 0), budget=recipe.get("budget", 0), stop=rules)
+
+
 def next_step(state: RunState, place: str) -> str:
     """Return the command that takes the run further."""
-    if len(state.reports) >= (state.recipe or {}).get("rounds", 0):
+    if stopped(state) is not None:
         return f"seiko report {place}"
     if not state.asked(state.round):
         return f"seiko ask {place}"

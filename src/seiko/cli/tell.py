@@ -64,9 +64,11 @@ def tell(
         typer.Option("--plate", metavar="NAME", help="Plate that the wells are of.", show_default="the only one"),
     ] = None,
 ) -> None:
-    """Take the labels of a file: all of them, or none if one line is wrong."""
+    """Take the labels or comparisons of a file: all of them, or none if one line is wrong."""
+    from seiko.campaign.comparison_file import is_comparison_file
     from seiko.campaign.label_file import Reading
     from seiko.campaign.units import Units
+    from seiko.cli.compare import tell_comparisons
 
     units = Units(scale=scale, log10=log10, minimise=minimise)
     reading = Reading(columns=_columns(column or []), units=units, plate=plate)
@@ -78,7 +80,9 @@ def tell(
         return _attach_images(run, Path(file), reading, dry_run)
     else:
         data, name = read_manifest(Path(file), read_state(run))
-    if attach:
+    if is_comparison_file(data):
+        tell_comparisons(run, data, name, dry_run=dry_run)
+    elif attach:
         _attach(run, data, name, reading, dry_run)
     else:
         _tell(run, data, name, reading, dry_run)

@@ -19,7 +19,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,8 @@ class PixelPretraining:
         every: Steps between reports, validations and checkpoints.
         stop: Training step at which sampling stops, written beside the weights.
         seed: Seeds weights, split, batches, times and noise.
+        until: Step after which training ends although the rate has not fallen to 0; None for all of them. A checkpoint
+            does not depend on it.
     """
 
     architecture: PixelArchitecture = PixelArchitecture()
@@ -103,11 +105,14 @@ class PixelPretraining:
     every: int = 250
     stop: int = 56
     seed: int = 0
+    until: int | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "every", "validation"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.until is not None and not 1 <= self.until <= self.steps:
+            raise ValueError(f"until must be a step from 1 to {self.steps}, got {self.until}")
         if not 0 < self.unlabelled < 1:
             raise ValueError(f"unlabelled must be a share between 0 and 1, got {self.unlabelled}")
 
@@ -144,8 +149,9 @@ class PixelPretraining:
         training = _Training(self, images, labels, classes)
         checkpoint = folder / "checkpoint.pt"
         training.resume(checkpoint)
-        while training.step < self.steps:
-            training.advance(min(self.every, self.steps - training.step))
+        last = self.steps if self.until is None else self.until
+        while training.step < last:
+            training.advance(min(self.every, last - training.step))
             report(training.progress())
             training.save(checkpoint)
         validation = training.validate()

@@ -4,14 +4,15 @@ sequences      TFBind8, Ehrlich
 molecules      QED, PenalisedLogP, SA, MoleculeProperty, PMO; by name with oracle_named
 images         JPEGIncompressibility, JPEGCompressibility, StrokeThickness, DigitQuality, Aesthetic, CLIPScore,
                PickScore, HPSv2; by name with image_oracle_named
-your own       PythonFunction and, for images, ImageFunction, by module:function
+your own       PythonFunction and, for images, ImageFunction, by module:function; Command, Service, Workers, OnExecutor
+               outside of this process
 around others  Desired with a desirability, WeightedMean, WeightedGeometricMean
 """
 
 from __future__ import annotations
 
-from seiko.oracles.base import Label, Oracle
-from seiko.oracles.composite import Desired, WeightedGeometricMean, WeightedMean
+from seiko.oracles.base import Label, Oracle, StreamingOracle
+from seiko.oracles.composite import Desired, Measured, WeightedGeometricMean, WeightedMean
 from seiko.oracles.desirability import (
     Above,
     Below,
@@ -25,6 +26,7 @@ from seiko.oracles.desirability import (
 )
 from seiko.oracles.ehrlich import Ehrlich, tokens_to_designs
 from seiko.oracles.ehrlich_function import EhrlichFunction
+from seiko.oracles.external import Command, OnExecutor, OracleFailed, Service, Workers, external_oracle
 from seiko.oracles.function import PythonFunction
 from seiko.oracles.images import (
     IMAGE_ORACLES,
@@ -49,6 +51,7 @@ from seiko.oracles.molecules import (
     PenalisedLogP,
     oracle_named,
 )
+from seiko.oracles.named import oracle_from
 from seiko.oracles.tfbind8 import TFBind8
 
 __all__ = [
@@ -62,6 +65,7 @@ __all__ = [
     "Aesthetic",
     "Below",
     "CLIPScore",
+    "Command",
     "Desirability",
     "Desired",
     "DigitQuality",
@@ -74,20 +78,28 @@ __all__ = [
     "JPEGCompressibility",
     "JPEGIncompressibility",
     "Label",
+    "Measured",
     "MoleculeProperty",
+    "OnExecutor",
     "Oracle",
+    "OracleFailed",
     "PenalisedLogP",
     "PickScore",
     "PythonFunction",
     "Ramp",
     "ReverseSigmoid",
+    "Service",
     "Sigmoid",
     "Step",
+    "StreamingOracle",
     "StrokeThickness",
     "TFBind8",
     "WeightedGeometricMean",
     "WeightedMean",
+    "Workers",
+    "external_oracle",
     "image_oracle_named",
+    "oracle_from",
     "oracle_named",
     "tokens_to_designs",
 ]

@@ -16,6 +16,7 @@ from seiko.report.image_data import ImageData
 __all__ = [
     "CalibrationRow",
     "DesignRow",
+    "FrontData",
     "LogoData",
     "MoleculeData",
     "ReportData",
@@ -209,6 +210,27 @@ class MoleculeData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrontData:
+    """What was measured of each labelled design in a run with several objectives.
+
+    Args:
+        names: Of the properties.
+        larger: Whether more of each is better.
+        values: One row a design, in the order of the labels.
+        rounds: The round that asked it; 0 for one that was attached.
+        front: Whether no other design dominates it.
+        hypervolume: (labels, hypervolume of the first so many).
+    """
+
+    names: tuple[str, ...]
+    larger: tuple[bool, ...]
+    values: tuple[tuple[float, ...], ...]
+    rounds: tuple[int, ...]
+    front: tuple[bool, ...]
+    hypervolume: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportData:
     """One run, as the page shows it.
 
@@ -234,6 +256,7 @@ class ReportData:
         diversity_max: Largest possible diversity, for example the sequence length; None if unbounded.
         alarms: Sentences that should stop a reader: KL above its budget, many infeasible designs, poor coverage.
         recommendations: What to do next, in sentences.
+        front: What was measured of each design in a run with several objectives; None in every other.
     """
 
     title: str
@@ -257,3 +280,4 @@ class ReportData:
     diversity_max: float | None = None
     alarms: tuple[str, ...] = ()
     recommendations: tuple[str, ...] = ()
+    front: FrontData | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seiko.report.data import ReportData
+from seiko.report.front import front_panels
 from seiko.report.images import image_section
 from seiko.report.molecules import molecule_section
 from seiko.report.panels import logo_panel, reward_panel, small_panels
@@ -40,6 +41,7 @@ def render(data: ReportData) -> str:
         reward=reward_panel(data, top),
         panels=small_panels(data, top),
         logo=logo_panel(data),
+        front=None if data.front is None else front_panels(data.front),
         molecules=None if data.molecules is None else molecule_section(data, data.molecules),
         images=None if data.images is None else image_section(data, data.images),
         designs=top_rows(data),

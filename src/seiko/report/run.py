@@ -17,6 +17,7 @@ from seiko.campaign import CalibrationReport, Campaign, Query, RoundReport, RunS
 from seiko.models import Alphabet, MaskedLM
 from seiko.report.advice import alarms, recommendations
 from seiko.report.data import CalibrationRow, DesignRow, LogoData, MoleculeData, ReportData, RoundRow
+from seiko.report.front import front_data
 from seiko.report.image_run import image_data, with_images
 from seiko.report.molecule_changes import drift_alarms
 from seiko.updates import KLBudget
@@ -51,7 +52,7 @@ def report_data(
     data = ReportData(
         title=title or recipe.name,
         recipe_name=recipe.name,
-        run_name=campaign.ledger.root.absolute().name,
+        run_name=campaign.ledger.name,
         seiko_version=seiko.__version__,
         created_at=_in_words(state.opened_at),
         budget=recipe.budget,
@@ -69,7 +70,10 @@ def report_data(
         diversity_unit="positions" if molecules is None else "Tanimoto distance",
         diversity_max=(None if length is None else float(length)) if molecules is None else 1.0,
         alarms=alarms(state, nats, space) + (() if molecules is None else drift_alarms(molecules)),
-        recommendations=recommendations(state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space),
+        recommendations=recommendations(
+            state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space, stop=recipe.stop
+        ),
+        front=None if recipe.objectives is None else front_data(state, recipe.objectives),
     )
     return with_images(campaign, data)
 

@@ -3,14 +3,15 @@
 For short DNA choose `LastLayer(features=Windows(vocabulary=4), symmetry=ReverseComplement())`; for motifs at fixed
 distances in long sequences `LastLayer(features=SpacedPairs(vocabulary=V))`; for count fingerprints
 `GaussianProcess(kernel=Tanimoto(feature=...))`; for vectors, or where thousands of labels are at hand,
-`Ensemble(network=MLP(feature=Identity()))`; for images `Ensemble(network=PixelCNN())`. `Feasibility` learns which
-designs can be labelled at all.
+`Ensemble(network=MLP(feature=Identity()))`; for images `Ensemble(network=PixelCNN())`. Comparisons ("this one is
+better") need `PreferenceProcess` or `PreferenceEnsemble`. `Feasibility` learns which designs can be labelled at all.
 """
 
 from __future__ import annotations
 
-from seiko.rewards.base import Belief, Calibration, FitReport, Posterior, RewardModel
+from seiko.rewards.base import Belief, Calibration, FitReport, Posterior, PreferenceRewardModel, RewardModel
 from seiko.rewards.calibration import calibration, predictive, prequential, spearman
+from seiko.rewards.choices import Choices
 from seiko.rewards.embedding import Embedding
 from seiko.rewards.ensemble import Ensemble, EnsembleBelief
 from seiko.rewards.feasibility import Feasibility, FeasibilityBelief
@@ -22,6 +23,8 @@ from seiko.rewards.learned import Learned
 from seiko.rewards.molecules import Descriptors, MorganCounts
 from seiko.rewards.network import CNN, MLP, Network
 from seiko.rewards.pixels import DigitFeatures, PixelCNN
+from seiko.rewards.preference_ensemble import PreferenceEnsemble
+from seiko.rewards.preferences import PreferenceProcess
 from seiko.rewards.sgld import SGLD
 from seiko.rewards.spaced_pairs import SpacedPairs
 from seiko.rewards.symmetry import ReverseComplement, Symmetry, orbit
@@ -38,6 +41,7 @@ __all__ = [
     "Belief",
     "Calibration",
     "Candidate",
+    "Choices",
     "Descriptors",
     "DigitFeatures",
     "Embedding",
@@ -63,6 +67,9 @@ __all__ = [
     "OneHot",
     "PixelCNN",
     "Posterior",
+    "PreferenceEnsemble",
+    "PreferenceProcess",
+    "PreferenceRewardModel",
     "ReverseComplement",
     "RewardModel",
     "Schedule",

@@ -28,6 +28,8 @@ def test_status_as_json(seiko: Invoke, waiting: Path) -> None:
     assert values["pending_ids"] == ["1-0001", "1-0002", "1-0003", "1-0004"]
     assert values["labels_left"] == 4
     assert values["next"] == "seiko tell waiting FILE"
+    assert values["stopped_because"] is None
+    assert values["alarms"] == []
     assert values["best"] is None
 
 
@@ -38,6 +40,18 @@ def test_status_in_words_of_a_finished_run(seiko: Invoke, finished_run: Path) ->
     assert lines["labels_used"] == "12"
     assert lines["done"] == "yes"
     assert lines["next"] == f"seiko report {finished_run}"
+
+
+def test_status_says_why_a_run_is_over_and_what_rings(
+    seiko: Invoke, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = json.loads(seiko("status", str(finished_run), "--json").stdout)
+    assert values["stopped_because"] == "all 2 rounds are finished"
+    monkeypatch.setattr("seiko.campaign.alarms.KL_SLACK", 0.0)
+    result = seiko("status", str(finished_run), "--json")
+    [alarm] = [alarm for alarm in json.loads(result.stdout)["alarms"] if alarm["name"] == "kl"]
+    assert "nats from the pretrained one, its budget is" in alarm["sentence"]
+    assert f"alarm: {alarm['sentence']}" in seiko("status", str(finished_run)).stderr
 
 
 def test_status_needs_none_of_the_recipes_modules(

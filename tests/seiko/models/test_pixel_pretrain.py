@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,22 @@ def test_an_interrupted_run_ends_in_the_same_weights(tmp_path: Path, at: int) ->
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
+def test_training_may_end_early_and_go_on_later(tmp_path: Path) -> None:
+    early, data = replace(TINY, until=4), (*halves(), ("a", "b"))
+    early.run(*data, tmp_path / "early")
+
+    def interrupt(progress: PretrainProgress) -> None:
+        if progress.step == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # after step 6 is done and the checkpoint of step 4 written
+        TINY.run(*data, tmp_path / "other", report=interrupt)
+    early.run(*data, tmp_path / "other")
+    expected, found = (load_file(tmp_path / name / WEIGHTS) for name in ("early", "other"))
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert json.loads((tmp_path / "early" / "seiko.json").read_text())["provenance"]["training"]["until"] == 4
+
+
 def test_a_checkpoint_of_other_images_is_refused(tmp_path: Path) -> None:
     def interrupt(progress: PretrainProgress) -> None:
         if progress.step == 4:
@@ -86,6 +103,7 @@ def test_a_checkpoint_of_other_images_is_refused(tmp_path: Path) -> None:
     ("wrong", "message"),
     [
         ({"steps": 0}, "steps must be at least 1, got 0"),
+        ({"until": 7000}, "until must be a step from 1 to 6400, got 7000"),
         ({"validation": 0}, "validation must be at least 1, got 0"),
         ({"unlabelled": 0.0}, "unlabelled must be a share between 0 and 1, got 0.0"),
     ],
