@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -118,6 +119,17 @@ class ClassifierFree(Generic[T]):
     def export(self, x_0: State) -> list[Design]:
         """Return final states as designs."""
         return self.model.export(x_0)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write the wrapped model's current version, in its own format; a scale is no part of it.
+
+        Raises:
+            TypeError: If the wrapped model cannot be written.
+        """
+        save = getattr(self.model, "save_pretrained", None)
+        if save is None:
+            raise TypeError(f"a {type(self.model).__name__} cannot be saved")
+        return Path(save(folder))
 
     def observe(self, designs: Sequence[Design]) -> Tensor:
         """Return what the reward model sees of designs."""
