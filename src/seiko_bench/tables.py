@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seiko_bench.ledger_tables import ledger_tables
 from seiko_bench.molecules.tables import more
 
 __all__ = ["page"]
@@ -112,7 +113,10 @@ def page(results: Path) -> str:
             parts.append(_rounds(found))
         for text, header, rows in more(name, found):
             parts += [f"{text}\n", _table(header, rows)]
-    return "\n".join(parts + _theory(results))
+    parts += _theory(results)
+    for heading, header, rows, text in ledger_tables(results):
+        parts += [f"## {heading}\n", _table(header, rows), text]
+    return "\n".join(parts)
 
 
 def _theory(results: Path) -> list[str]:
