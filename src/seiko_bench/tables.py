@@ -64,6 +64,16 @@ COLUMNS = {
         "fragment_similarity": "fragment similarity to the test split",
         "seconds_for_1000": "seconds for 1,000 samples",
     },
+    "web": {
+        "errors": "errors",
+        "lost": "scores or labels lost",
+        "requests_a_second": "requests a second",
+        "score.p50": "seconds to take a score, median",
+        "score.p95": "95 %",
+        "gallery.p95": "a gallery, 95 %",
+        "picture.p95": "a picture, 95 %",
+        "server_ms_a_request": "processor milliseconds a request",
+    },
 }
 
 DISTANCE = {"tv": "total variation to the closed form", "kl_to_closed": "KL to it, nats"}

@@ -4,6 +4,7 @@
     asked     a round's queries: design, source, what was believed of it
     told      labels
     compared  which of two queries is better, and comparisons taken back
+    rated     what people said of designs; unrated: taken back, with the labels that had come of it
     attached  designs that were not asked for, with their labels: queries of round 0, which cost nothing
     plated    where on a plate queries and controls are; controls are queries of round 0, too
     retracted labels taken away, with the reason
@@ -24,6 +25,7 @@ from seiko.campaign.comparisons import Comparisons
 from seiko.campaign.ledger import Event, LedgerCorrupted
 from seiko.campaign.lifecycle import CHARGED, WAITING, Record, State, act_of, after
 from seiko.campaign.plates import Plate
+from seiko.campaign.ratings import RatingBook
 from seiko.campaign.replicates import combine, combine_all
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.units import Units
@@ -148,6 +150,7 @@ class RunState:
     plates: dict[str, Plate] = field(default_factory=dict)
     units: Units | None = None  # that the last file's labels were made with
     comparisons: Comparisons = field(default_factory=Comparisons)
+    ratings: RatingBook = field(default_factory=RatingBook)
     reports: list[RoundReport] = field(default_factory=list)
     weights: list[str | None] = field(default_factory=list)
     fits: list[int] = field(default_factory=list)
@@ -287,6 +290,12 @@ def fold(state: RunState, event: Event) -> None:
                     state.refresh(id, event.seq)
             case "compared":
                 state.comparisons.fold(event.seq, payload, state.queries.__contains__)
+            case "rated":
+                state.ratings.take(payload["ratings"], payload["labels"], state.queries)
+            case "unrated":
+                for id in state.ratings.take_back(payload["ratings"]):
+                    state.record(id).untell(event.seq)
+                    state.refresh(id, event.seq)
             case "advanced":
                 state.reports.append(RoundReport.from_payload(payload["report"]))
                 state.weights.append(payload["weights"])

@@ -8,6 +8,10 @@ from seiko.models.graph_features import GraphFeatures
 from seiko.models.graph_pretrain import GraphPretraining
 from seiko.models.graph_transformer import GraphArchitecture
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
+from seiko.models.pixel_files import PixelFiles
+from seiko.models.pixel_image import UNET_LAYERS, PixelImage, PixelImageSource
+from seiko.models.pixel_imagenet import IMAGENET_64, random_imagenet_64
+from seiko.models.pixel_pretrain import PixelArchitecture, PixelPretraining
 from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
 from seiko.models.side import SideNetwork
 from seiko.models.source import source_of
@@ -16,6 +20,8 @@ from seiko.models.toy_images import ImageToy, ImageToySource
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
 __all__ = [
+    "IMAGENET_64",
+    "UNET_LAYERS",
     "Alphabet",
     "Architecture",
     "Bounded",
@@ -38,6 +44,11 @@ __all__ = [
     "ModelPolicy",
     "ModelSource",
     "Observing",
+    "PixelArchitecture",
+    "PixelFiles",
+    "PixelImage",
+    "PixelImageSource",
+    "PixelPretraining",
     "PretrainProgress",
     "Pretraining",
     "Prompted",
@@ -46,5 +57,6 @@ __all__ = [
     "Tuning",
     "Version",
     "Versions",
+    "random_imagenet_64",
     "source_of",
 ]
