@@ -25,7 +25,7 @@ __all__ = ["app"]
 SECONDS = 120.0
 CALLS = 1000
 PRIOR = "seiko:zinc250k"
-OPTIONAL = ("theory", "pmo", "qed", "prior", "digits", "estimators", "faults", "load", "web")
+OPTIONAL = ("theory", "pmo", "qed", "prior", "digits", "estimators", "speed", "faults", "load", "web")
 """Benchmarks with options, or extras of their own: they are made when they are asked for."""
 
 
@@ -69,7 +69,9 @@ _console = Console(stderr=True)
 def bench(
     name: Annotated[
         str,
-        typer.Argument(help="tfbind8, ehrlich, theory, qed, pmo, prior, digits, estimators, faults, load or web"),
+        typer.Argument(
+            help="tfbind8, ehrlich, theory, qed, pmo, prior, digits, estimators, speed, faults, load or web"
+        ),
     ],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
     methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
@@ -203,6 +205,10 @@ def _protocol(name: str, options: Options) -> Protocol:
             from seiko_bench.images.estimators import estimators
 
             return estimators(options.seconds)
+        case "speed":
+            from seiko_bench.speed.protocol import speed
+
+            return speed()
     if name not in PROTOCOLS:
         raise typer.BadParameter(f"no benchmark is called {name!r}; there are: {', '.join((*PROTOCOLS, *OPTIONAL))}")
     return PROTOCOLS[name]
