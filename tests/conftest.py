@@ -6,6 +6,7 @@ This file must be imported before `seiko`, whose modules the import hook rewrite
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import shutil
 import socket
@@ -101,6 +102,34 @@ def find_browser() -> str:
 def data_dir() -> Path:
     """Return the folder of real data sets; CI requires it, elsewhere the test is skipped without it."""
     return find_data()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """Yield the URL of a database on a server of our own, to which ``&run=NAME`` names a run; CI requires one."""
+    from seiko_bench.server import NoServer, find_programs, private_server
+
+    try:
+        import psycopg  # noqa: F401
+
+        find_programs()
+    except (ImportError, NoServer) as error:
+        if os.environ.get("SEIKO_REQUIRE_POSTGRES") == "1":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    with private_server(durable=False) as url:
+        yield url
+
+
+_runs = itertools.count(1)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return where a run may be made: a folder, then a run on a server. A test that asks for it runs on both."""
+    if request.param == "sqlite":
+        return str(tmp_path / "run")
+    return f"{request.getfixturevalue('server')}&run=run-{next(_runs)}"
 
 
 @pytest.fixture(scope="session")

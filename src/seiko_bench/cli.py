@@ -25,7 +25,7 @@ __all__ = ["app"]
 SECONDS = 120.0
 CALLS = 1000
 PRIOR = "seiko:zinc250k"
-OPTIONAL = ("theory", "pmo", "qed", "prior", "web")
+OPTIONAL = ("theory", "pmo", "qed", "prior", "faults", "load", "web")
 """Benchmarks with options, or extras of their own: they are made when they are asked for."""
 
 
@@ -61,7 +61,7 @@ _console = Console(stderr=True)
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="tfbind8, ehrlich, theory, qed, pmo, prior or web")],
+    name: Annotated[str, typer.Argument(help="tfbind8, ehrlich, theory, qed, pmo, prior, faults, load or web")],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
     methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A few labels only: does it run?")] = False,
@@ -77,7 +77,10 @@ def bench(
     tasks: Annotated[str, typer.Option(help="Only these tasks of pmo, with commas between.")] = "",
     prior: Annotated[str, typer.Option(help="Molecule model of pmo, qed and prior: seiko:NAME or a folder.")] = PRIOR,
 ) -> None:
-    """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json."""
+    """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json, or OUT/NAME.json without methods."""
+    if name in ("faults", "load"):
+        _of_the_ledger(name, [method for method in methods.split(",") if method], quick, out)
+        return
     options = Options(seconds=seconds, calls=calls, tasks=tasks, prior=prior)
     protocol = _protocol(name, options)
     chosen = _chosen(name, protocol, methods)
@@ -120,6 +123,31 @@ def bench(
         compared = compare(out)
         if compared is not None:
             print(compared)
+
+
+def _of_the_ledger(name: str, only: list[str], quick: bool, out: Path) -> None:
+    """Run what has neither seeds nor methods of learning; exit with 1 if something was lost."""
+    command = f"seiko bench {name}{' --quick' if quick else ''}"
+    if name == "load":
+        from seiko_bench.load import load
+
+        print(load(out, command, quick))
+        return
+    from seiko_bench.faults import faults, save
+
+    outcomes = []
+    try:
+        for outcome in faults(quick, only, _console.print):
+            outcomes.append(outcome)
+            _console.print(
+                f"{outcome.fault} ({outcome.where}): {outcome.same} of {outcome.trials} as if nothing had been, "
+                f"{outcome.lost} lost, {outcome.twice} twice, {outcome.silent or 0} silent; {outcome.remark}"
+            )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    print(save(outcomes, out, command))
+    if not all(outcome.good for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 def _protocol(name: str, options: Options) -> Protocol:

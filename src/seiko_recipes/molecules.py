@@ -14,6 +14,7 @@ from seiko.campaign import (
     Climb,
     Fresh,
     Library,
+    Objectives,
     PropertyRange,
     Recipe,
     Remask,
@@ -23,7 +24,7 @@ from seiko.campaign import (
     Substructure,
 )
 from seiko.models import FullFineTuning, GraphFeatures, GraphSource, LoRA, MaskedLMSource
-from seiko.oracles import Oracle, PythonFunction, oracle_named
+from seiko.oracles import Oracle, oracle_from
 from seiko.priors import SIDE_FILE, prior_folder
 from seiko.rewards import (
     MLP,
@@ -49,6 +50,7 @@ from seiko.updates import (
     Update,
 )
 from seiko_recipes.choices import AcquisitionName, SelectionName, acquisition_of, selection_of, strength_of
+from seiko_recipes.objectives import objectives_of
 
 __all__ = ["graphs", "molecules"]
 
@@ -60,6 +62,7 @@ RewardName = Literal["gp", "fingerprint", "ensemble", "tokens"]
 def molecules(
     *,
     oracle: str = "qed",
+    objectives: str | None = None,
     budget: int = 1000,
     rounds: int = 5,
     seed: int = 0,
@@ -78,10 +81,10 @@ def molecules(
     samples: int = 256,
     num_steps: int = 9,
     pool: int = 1500,
-    remask: float = 0.25,
-    rewrite: float = 0.25,
-    splice: float = 0.0,
-    generations: int = 0,
+    remask: float = 0.2,
+    rewrite: float = 0.2,
+    splice: float = 0.2,
+    generations: int = 20,
     library: str | None = None,
     library_share: float = 0.25,
     hits: str | None = None,
@@ -94,8 +97,11 @@ def molecules(
     """Design molecules with a property that is costly to measure: QED, a task of PMO, or your own function.
 
     Args:
-        oracle: qed, plogp, sa, a task of PMO (celecoxib_rediscovery, ...), or your own as module:function, called with
-            one SMILES; a laboratory answers by ask and tell whatever stands here.
+        oracle: qed, plogp, sa, a task of PMO (celecoxib_rediscovery, ...), or your own: module:function, called with
+            one SMILES, workers:module:function, command:PROGRAM ..., https://...; a laboratory answers by ask and tell
+            whatever stands here.
+        objectives: Several oracles in place of one, as "qed,sa" (their Pareto front) or "qed,sa>=0.8" (as much qed as
+            there is where sa keeps its limit); all of them are measured of each molecule.
         budget: Labels in all.
         rounds: Batches that they are bought in.
         seed: Seeds everything.
@@ -121,7 +127,8 @@ def molecules(
         remask: Share of the pool made by masking letters of the best labelled molecules; 0 for none.
         rewrite: Share made by drawing spans of them anew, longer or shorter; 0 for none.
         splice: Share made by joining two of them, the joint drawn anew; 0 for none.
-        generations: Times that the pool's best by acquisition are edited before a batch is chosen; 0 for none.
+        generations: Times that the best by acquisition are edited before a batch is chosen, a tenth of the pool each
+            time; 0 for none.
         library: Known molecules that may be bought: a file of SMILES, or "zinc250k"; none for none.
         library_share: Share of the pool taken from there.
         hits: A file of your own molecules, started from beside the labelled ones and before any.
@@ -141,6 +148,14 @@ def molecules(
     given = {"library": library, "hits": hits, "keep": keep, "weight": weight}
     if paper and (ignored := [option for option, value in given.items() if value is not None]):
         raise ValueError(f"selection everything labels each draw of the model: leave {ignored[0]} out or choose top")
+    several: Objectives | None = None
+    measured: Oracle = oracle_from(oracle, noise=noise, seed=seed)
+    if objectives is not None:
+        if oracle != "qed":
+            raise ValueError(
+                f"objectives {objectives} take the place of the oracle: leave {oracle} out, or name it there"
+            )
+        several, measured = objectives_of(objectives, noise=noise, seed=seed)
     return Recipe(
         name="molecules",
         model=MaskedLMSource(
@@ -149,7 +164,8 @@ def molecules(
             num_steps=num_steps,
             precision="auto",
         ),
-        oracle=_oracle(oracle, noise, seed),
+        oracle=measured,
+        objectives=several,
         reward_model=_reward(reward, prior),
         acquisition=acquisition_of(acquisition, c),
         final_acquisition=None if paper or final_acquisition is None else acquisition_of(final_acquisition, c),
@@ -163,7 +179,7 @@ def molecules(
         if paper
         else _candidates({"remask": remask, "rewrite": rewrite, "splice": splice}, library, library_share, hits, keep),
         pool=pool,
-        climb=None if paper or not generations else Climb(generations=generations),
+        climb=None if paper or not generations or not remask + rewrite + splice else Climb(generations=generations),
         selection=selection_of(selection),
         screens=_screens(keep, weight),
         budget=budget,
@@ -196,7 +212,8 @@ def graphs(
     """Design small molecules as graphs, by Gaussian diffusion of atoms and bonds: up to nine heavy atoms (QM9).
 
     Args:
-        oracle: qed, plogp, sa, a task of PMO, or your own as module:function, called with one SMILES.
+        oracle: qed, plogp, sa, a task of PMO, or your own: module:function, called with one SMILES, or as in
+            `molecules`.
         budget: Labels in all.
         rounds: Batches that they are bought in.
         seed: Seeds everything.
@@ -219,7 +236,7 @@ def graphs(
     return Recipe(
         name="graphs",
         model=GraphSource(name=prior, num_steps=num_steps),
-        oracle=_oracle(oracle, noise, seed),
+        oracle=oracle_from(oracle, noise=noise, seed=seed),
         reward_model=Ensemble(network=MLP(feature=GraphFeatures())),
         acquisition=acquisition_of(acquisition, c),
         final_acquisition=None if paper or final_acquisition is None else acquisition_of(final_acquisition, c),
@@ -252,14 +269,6 @@ def _graph_update(name: GraphUpdateName) -> Update[Any] | None:
             return Distill(learning_rate=rate)
         case "none":
             return None
-
-
-def _oracle(name: str, noise: float, seed: int) -> Oracle:
-    if ":" not in name:
-        return oracle_named(name, noise=noise, seed=seed)
-    if noise:
-        raise ValueError(f"noise is added to the oracles that come with seiko; {name} answers as it does")
-    return PythonFunction(target=name)
 
 
 def _reward(name: RewardName, prior: str) -> RewardModel:

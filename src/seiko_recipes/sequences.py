@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from seiko.campaign import Fresh, Recipe, Remask
 from seiko.models import Alphabet, FullFineTuning, LoRA, MaskedLMSource, SideNetwork, Tuning
-from seiko.oracles import Ehrlich, TFBind8
+from seiko.oracles import Ehrlich, TFBind8, oracle_from
 from seiko.rewards import (
     CNN,
     MLP,
@@ -214,6 +214,7 @@ def dna(
     prior: str,
     budget: int,
     rounds: int,
+    oracle: str | None = None,
     seed: int = 0,
     double_stranded: bool = True,
     lora: int | None = None,
@@ -227,12 +228,14 @@ def dna(
     remask: float = 0.5,
     mask_rate: float = 0.3,
 ) -> Recipe:
-    """Tune your own DNA model on your own measurements: no oracle, the laboratory answers (ask, tell, advance).
+    """Tune your own DNA model on your own measurements: the laboratory answers (ask, tell, advance), or your program.
 
     Args:
         prior: Model directory, as `seiko pretrain` writes it.
         budget: Labels in all.
         rounds: Plates that they are bought in.
+        oracle: none, or your own: module:function, called with one sequence, workers:module:function,
+            command:PROGRAM ..., https://...
         seed: Seeds everything.
         double_stranded: A sequence and its reverse complement are one molecule to the assay.
         lora: Rank of LoRA adapters; none trains all weights.
@@ -250,6 +253,7 @@ def dna(
     return Recipe(
         name="dna",
         model=MaskedLMSource(name=prior, tuning=FullFineTuning() if lora is None else LoRA(rank=lora)),
+        oracle=None if oracle is None else oracle_from(oracle),
         reward_model=LastLayer(features=Windows(vocabulary=len(Alphabet.dna())), symmetry=symmetry),
         acquisition=acquisition_of(acquisition, c),
         update=_update("ppo"),

@@ -28,7 +28,11 @@ EVENTS_AN_APPEND = 3
 # appended COUNT times. Each append writes an artifact, names it in the first event, and is then acknowledged.
 WORKER = f"""
 import os, sys
-from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent
+from contextlib import suppress
+from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, postgres, sqlite
+
+with suppress(ImportError):
+    import psycopg, sqlalchemy.dialects.postgresql.psycopg  # in each fork they would cost more time than it has
 
 def work(path, name, count):
     ledger, done = Ledger.open(path), 0
@@ -46,7 +50,7 @@ def work(path, name, count):
     ledger.close()
 
 for line in sys.stdin:
-    path, name, count = line.rsplit(" ", 2)
+    path, name, count = line.strip().rsplit(" ", 2)
     child = os.fork()
     if child == 0:
         try:
@@ -71,7 +75,7 @@ def workers() -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def start(process: subprocess.Popen[str], path: Path, name: str, count: int = 10**9) -> int:
+def start(process: subprocess.Popen[str], path: str, name: str, count: int = 10**9) -> int:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(f"{path} {name} {count}\n")
@@ -106,17 +110,17 @@ def check_whole(ledger: Ledger) -> dict[tuple[str, int], int]:
     return appends
 
 
-def test_kill_at_any_instant(tmp_path: Path) -> None:
-    Ledger.create(tmp_path / "run").close()
+def test_kill_at_any_instant(place: str) -> None:
+    Ledger.create(place).close()
     promised: dict[tuple[str, int], int] = {}
     moments = random.Random(0)
     with workers() as process:
         for kill in range(KILLS):
-            child = start(process, tmp_path / "run", f"w{kill}")
-            time.sleep(moments.uniform(0, 0.25))
+            child = start(process, place, f"w{kill}")
+            time.sleep(moments.uniform(0, 0.5))
             os.kill(child, signal.SIGKILL)
             promised |= {(name, n): last for name, n, last in acknowledged(process)}
-            with Ledger.open(tmp_path / "run") as ledger:
+            with Ledger.open(place) as ledger:
                 kept = check_whole(ledger)
                 assert promised.items() <= kept.items(), "an acknowledged event is lost or elsewhere"
                 assert len(kept) <= len(promised) + kill + 1, "at most one append a kill was taken and not acknowledged"
@@ -127,13 +131,13 @@ def test_kill_at_any_instant(tmp_path: Path) -> None:
     assert len(promised) > 2 * KILLS, "the workers were killed before they did anything"
 
 
-def test_two_processes_lose_and_double_nothing(tmp_path: Path) -> None:
-    Ledger.create(tmp_path / "run").close()
+def test_two_processes_lose_and_double_nothing(place: str) -> None:
+    Ledger.create(place).close()
     with workers() as one, workers() as two:
-        start(one, tmp_path / "run", "one", 30)
-        start(two, tmp_path / "run", "two", 30)
+        start(one, place, "one", 30)
+        start(two, place, "two", 30)
         rows = acknowledged(one) + acknowledged(two)
-    with Ledger.open(tmp_path / "run") as ledger:
+    with Ledger.open(place) as ledger:
         kept = check_whole(ledger)
     assert kept == {(name, n): last for name, n, last in rows}
     assert kept.keys() == {(name, n) for name in ("one", "two") for n in range(30)}

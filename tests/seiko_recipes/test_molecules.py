@@ -16,7 +16,19 @@ pytest.importorskip("gpytorch")
 
 from seiko import config
 from seiko.acquisition import UCB, BootstrapMax, Greedy
-from seiko.campaign import Campaign, Fresh, Library, PropertyRange, Recipe, Remask, Rewrite, Substructure, run
+from seiko.campaign import (
+    Campaign,
+    Climb,
+    Fresh,
+    Library,
+    PropertyRange,
+    Recipe,
+    Remask,
+    Rewrite,
+    Splice,
+    Substructure,
+    run,
+)
 from seiko.chemistry import FragmentAlphabet, flat, to_symbols
 from seiko.models import Architecture, FullFineTuning, LoRA, MaskedLMSource
 from seiko.models.masked_lm import TokenIds, save_language_model
@@ -99,13 +111,16 @@ def test_graphs_travel_as_json(update: Any) -> None:
 def test_files_travel_as_json(known: Path) -> None:
     recipe = molecules(library=str(known), hits=str(known), keep="c1ccccc1", weight=400.0)
     assert round_trip(recipe) == recipe
-    fresh, remask, rewrite, library = recipe.candidates
+    fresh, remask, rewrite, splice, library = recipe.candidates
     assert isinstance(fresh, Fresh)
     assert isinstance(remask, Remask)
     assert isinstance(rewrite, Rewrite)
+    assert isinstance(splice, Splice)
     assert library == Library(path=str(known), share=0.25)
-    assert remask.hits == rewrite.hits == ("CCO", "CC(=O)Nc1ccccc1", "CCN", "Cc1ccccc1", "Oc1ccccc1", "CNC")
-    assert remask.keep == rewrite.keep == "c1ccccc1"
+    assert (
+        remask.hits == rewrite.hits == splice.hits == ("CCO", "CC(=O)Nc1ccccc1", "CCN", "Cc1ccccc1", "Oc1ccccc1", "CNC")
+    )
+    assert remask.keep == rewrite.keep == splice.keep == "c1ccccc1"
     assert recipe.screens == (Substructure(smarts="c1ccccc1"), PropertyRange(descriptor="weight", high=400.0))
 
 
@@ -127,11 +142,20 @@ def test_the_strength_is_a_budget_or_fixed() -> None:
 
 def test_shares_are_what_is_left(known: Path) -> None:
     def shares(**options: Any) -> list[tuple[str, float]]:
-        return [(source.source, source.share) for source in molecules(**options).candidates]
+        return [(source.source, round(source.share, 6)) for source in molecules(**options).candidates]
 
-    assert shares() == [("fresh", 0.5), ("remask", 0.25), ("rewrite", 0.25)]
-    assert shares(remask=0.0, rewrite=0.0) == [("fresh", 1.0)]
-    assert shares(library=str(known), rewrite=0.0) == [("fresh", 0.5), ("remask", 0.25), ("library", 0.25)]
+    assert shares() == [("fresh", 0.4), ("remask", 0.2), ("rewrite", 0.2), ("splice", 0.2)]
+    assert shares(remask=0.0, rewrite=0.0, splice=0.0) == [("fresh", 1.0)]
+    known_too = shares(library=str(known), rewrite=0.0)
+    assert known_too == [("fresh", 0.35), ("remask", 0.2), ("splice", 0.2), ("library", 0.25)]
+
+
+def test_what_is_not_edited_is_not_climbed() -> None:
+    assert molecules().climb == Climb()
+    assert molecules(generations=3).climb == Climb(generations=3)
+    assert molecules(generations=0).climb is None
+    assert molecules(remask=0.0, rewrite=0.0, splice=0.0).climb is None
+    assert molecules(selection="everything").climb is None
 
 
 def test_the_paper_s_loop_labels_each_draw_and_stays_optimistic() -> None:
@@ -160,8 +184,11 @@ def test_tokens_are_as_many_as_the_model_s_letters(prior: str) -> None:
             "added to the oracles that come with seiko; my_assay:score",
         ),
         ({"oracle": "beauty"}, "beauty"),
-        ({"remask": 0.6, "rewrite": 0.4}, "must be shares that leave some for fresh draws, got 0.6, 0.4 and 0"),
-        ({"remask": -0.1}, "must be shares that leave some for fresh draws, got -0.1"),
+        (
+            {"remask": 0.6, "splice": 0.4},
+            "must leave some for fresh draws, got remask 0.6, rewrite 0.2",
+        ),
+        ({"remask": -0.1}, "must leave some for fresh draws, got remask -0.1"),
         ({"keep": "c1c"}, "'c1c' is no SMARTS"),
         ({"selection": "everything", "keep": "C"}, "everything labels each draw of the model: leave keep out"),
         ({"selection": "everything", "weight": 300.0}, "leave weight out"),
@@ -195,7 +222,7 @@ def test_a_small_run_of_all_parts(prior: str, known: Path, tmp_path: Path) -> No
         assert len({query.design.key for query in queries}) == 8
         assert all(flat(query.design.content) == query.design.content for query in queries)
         assert all(PropertyRange(descriptor="weight", high=200.0)([query.design for query in queries]))
-        assert {query.source for query in queries} <= {"fresh", "remask", "rewrite", "library"}
+        assert {query.source for query in queries} <= {"fresh", "remask", "rewrite", "splice", "library"}
         assert reports[-1].best is not None
         assert reports[-1].kl_pretrained is not None
         assert reports[-1].kl_pretrained > 0

@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from seiko.campaign.alarms import Alarm
 from seiko.campaign.comparisons import Comparison, Comparisons, best_of
 from seiko.campaign.errors import (
     BudgetSpent,
     CampaignError,
     LabelConflict,
+    NoPrompts,
     NothingAsked,
     PendingLabels,
     PoolExhausted,
@@ -24,6 +26,7 @@ from seiko.campaign.ledger import Ledger, LedgerCorrupted, LedgerError, LedgerRe
 from seiko.campaign.lifecycle import State
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.state import CalibrationReport, Query, RoundReport, RunState
+from seiko.campaign.stopping import NoImprovement, StopRule, TargetReached, stopped_because
 
 if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from seiko.campaign.foresight import Believer
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
+    from seiko.campaign.objectives import Objectives, Property
     from seiko.campaign.prompts import Prompts
     from seiko.campaign.recipe import Recipe
     from seiko.campaign.rewrite import Rewrite
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from seiko.campaign.splice import Splice
 
 __all__ = [
+    "Alarm",
     "Believer",
     "BudgetSpent",
     "CalibrationReport",
@@ -65,14 +70,18 @@ __all__ = [
     "Library",
     "Look",
     "NaturalnessReport",
+    "NoImprovement",
+    "NoPrompts",
     "NoRun",
     "NothingAsked",
+    "Objectives",
     "PendingLabels",
     "Pool",
     "PoolExhausted",
     "Progress",
     "PromptReport",
     "Prompts",
+    "Property",
     "PropertyRange",
     "Query",
     "Recipe",
@@ -86,11 +95,14 @@ __all__ = [
     "Selection",
     "Splice",
     "State",
+    "StopRule",
     "Substructure",
+    "TargetReached",
     "TopAcquisition",
     "UnknownQuery",
     "best_of",
     "run",
+    "stopped_because",
 ]
 
 _NEED_TORCH = {
@@ -100,6 +112,7 @@ _NEED_TORCH = {
     "foresight": ("Believer",),
     "library": ("Library",),
     "loop": ("run",),
+    "objectives": ("Objectives", "Property"),
     "prompts": ("Prompts",),
     "recipe": ("Recipe",),
     "rewrite": ("Rewrite",),

@@ -1,7 +1,7 @@
-"""Where large things are kept: files named by the SHA-256 of their bytes.
+"""Where large things are kept: named by the SHA-256 of their bytes, in a folder or, with the same names, elsewhere.
 
 An artifact is written and synced *before* the event that names it, so an event never points at something that is not
-there; a kill in between leaves a file that nothing names, which is harmless. A file is either absent or whole:
+there; a kill in between leaves one that nothing names, which is harmless. A file is either absent or whole:
 
     temporary file in the same folder  ->  fsync  ->  rename  ->  fsync of the folder
 
@@ -16,7 +16,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,11 @@ __all__ = [
     "ArtifactCorrupted",
     "ArtifactMissing",
     "ArtifactStore",
+    "Artifacts",
     "LedgerError",
     "LedgerReadOnly",
     "can_write",
+    "checked_sha",
     "sync_folder",
 ]
 
@@ -53,7 +56,67 @@ class ArtifactCorrupted(LedgerError):
     """An artifact's bytes are not those that were written."""
 
 
-class ArtifactStore:
+class Artifacts(ABC):
+    """Content-addressed bytes; several processes may put at once, for the name is the content."""
+
+    @abstractmethod
+    def put(self, data: bytes) -> str:
+        """Keep the bytes and return their SHA-256; on return they survive a power cut.
+
+        Putting the same bytes again changes nothing, and repairs what was kept if it was damaged.
+
+        Raises:
+            LedgerReadOnly: If nothing can be written.
+            LedgerError: If the disk is full or fails; no artifact is left half-written.
+        """
+
+    @abstractmethod
+    def get(self, sha: str) -> bytes:
+        """Return the bytes of an artifact after checking them against its name.
+
+        Raises:
+            ValueError: If the name is not a SHA-256.
+            ArtifactMissing: If there is none of this name.
+            ArtifactCorrupted: If its bytes have another SHA-256.
+            LedgerError: If it cannot be read.
+        """
+
+    @abstractmethod
+    def names(self) -> Iterator[str]:
+        """Yield the names of all artifacts, in order."""
+
+    @abstractmethod
+    def where(self, sha: str) -> str:
+        """Say where an artifact is or would be, for messages."""
+
+    def put_tensors(self, tensors: Mapping[str, Tensor]) -> str:
+        """Keep named tensors as safetensors and return their SHA-256; device and memory layout are not kept."""
+        import torch
+        from safetensors.torch import save
+
+        # A copy of each: safetensors refuses tensors that share memory, as tied weights do.
+        return self.put(
+            save({k: t.detach().cpu().clone(memory_format=torch.contiguous_format) for k, t in tensors.items()})
+        )
+
+    def get_tensors(self, sha: str) -> dict[str, Tensor]:
+        """Return the tensors of an artifact, on the CPU.
+
+        Raises:
+            ArtifactMissing: If there is none of this name.
+            ArtifactCorrupted: If its bytes have another SHA-256, or are not safetensors.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        data = self.get(sha)
+        try:
+            return load(data)
+        except (SafetensorError, ValueError, KeyError) as error:
+            raise ArtifactCorrupted(f"artifact {self.where(sha)} does not hold safetensors: {error}") from error
+
+
+class ArtifactStore(Artifacts):
     """Content-addressed files in one folder.
 
     Several processes may put at once: the name is the content, so whoever comes last replaces a file by its equal.
@@ -71,9 +134,7 @@ class ArtifactStore:
         Raises:
             ValueError: If the name is not 64 lower-case hexadecimal digits, which also rules out paths that lead away.
         """
-        if not _SHA256.fullmatch(sha):
-            raise ValueError(f"an artifact is named by 64 lower-case hexadecimal digits of SHA-256, got {sha!r:.80}")
-        return self.root / sha
+        return self.root / checked_sha(sha)
 
     def put(self, data: bytes) -> str:
         """Keep the bytes and return their SHA-256; on return they survive a power cut.
@@ -132,31 +193,14 @@ class ArtifactStore:
             )
         return data
 
-    def put_tensors(self, tensors: Mapping[str, Tensor]) -> str:
-        """Keep named tensors as safetensors and return their SHA-256; device and memory layout are not kept."""
-        import torch
-        from safetensors.torch import save
+    def names(self) -> Iterator[str]:
+        """Yield the names of all artifacts, in order; other files in the folder are passed over."""
+        if self.root.is_dir():
+            yield from sorted(path.name for path in self.root.iterdir() if _SHA256.fullmatch(path.name))
 
-        # A copy of each: safetensors refuses tensors that share memory, as tied weights do.
-        return self.put(
-            save({k: t.detach().cpu().clone(memory_format=torch.contiguous_format) for k, t in tensors.items()})
-        )
-
-    def get_tensors(self, sha: str) -> dict[str, Tensor]:
-        """Return the tensors of an artifact, on the CPU.
-
-        Raises:
-            ArtifactMissing: If there is no such file.
-            ArtifactCorrupted: If its bytes have another SHA-256, or are not safetensors.
-        """
-        from safetensors import SafetensorError
-        from safetensors.torch import load
-
-        data = self.get(sha)
-        try:
-            return load(data)
-        except (SafetensorError, ValueError, KeyError) as error:
-            raise ArtifactCorrupted(f"artifact {self.path(sha)} does not hold safetensors: {error}") from error
+    def where(self, sha: str) -> str:
+        """Return the path as text."""
+        return str(self.path(sha))
 
     @staticmethod
     def _holds(path: Path, sha: str) -> bool:
@@ -165,6 +209,17 @@ class ArtifactStore:
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha
         except FileNotFoundError:
             return False
+
+
+def checked_sha(sha: str) -> str:
+    """Return the name of an artifact if it is one.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not _SHA256.fullmatch(sha):
+        raise ValueError(f"an artifact is named by 64 lower-case hexadecimal digits of SHA-256, got {sha!r:.80}")
+    return sha
 
 
 def can_write(path: Path) -> bool:

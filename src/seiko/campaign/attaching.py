@@ -7,6 +7,7 @@ that the model cannot read is refused, and so is one that the run has asked for 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,9 +17,9 @@ from seiko.campaign.errors import LabelConflict
 from seiko.campaign.identity import identities
 from seiko.campaign.state import Query, RunState
 from seiko.campaign.taking import as_labels, label_rows, new_labels
-from seiko.designs import INVALID, Design
+from seiko.designs import IMAGE, INVALID, Design
 from seiko.diffusion import Noise, Transition, rollout
-from seiko.models import DiffusionModel, ModelPolicy
+from seiko.models import DiffusionModel, ModelPolicy, Observing
 from seiko.oracles import Label
 from seiko.rewards import Symmetry
 
@@ -35,11 +36,16 @@ def kind_of(state: RunState, model: DiffusionModel[Transition]) -> str:
 
 
 def read_design(model: DiffusionModel[Transition], design: Design) -> Design:
-    """Return a design as the model spells it.
+    """Return a design as the model spells it; an image as it is, once its file was read.
 
     Raises:
         ValueError: If it is none of the model's; it is named.
     """
+    if design.kind == IMAGE:
+        if design.data is None or hashlib.sha256(design.data).hexdigest() != design.content:
+            raise ValueError("an image comes with its file, under the SHA-256 of that")
+        model.observe([design]) if isinstance(model, Observing) else model.ingest([design])
+        return design
     return model.export(model.ingest([design]))[0]
 
 

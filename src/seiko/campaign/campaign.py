@@ -26,6 +26,7 @@ from torch import Tensor
 from seiko import config
 from seiko.acquisition import Objective
 from seiko.campaign.attaching import attached_rows, kind_of
+from seiko.campaign.checkpoint import refresh
 from seiko.campaign.comparisons import Comparison, check_comparisons
 from seiko.campaign.errors import (
     BudgetSpent,
@@ -41,6 +42,8 @@ from seiko.campaign.identity import identities
 from seiko.campaign.judging import new_ratings, to_take_back
 from seiko.campaign.laying import layout
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
+from seiko.campaign.objectives import complete
+from seiko.campaign.pairs import equipped
 from seiko.campaign.plates import Plate
 from seiko.campaign.proposal import predict, propose
 from seiko.campaign.ratings import Rating
@@ -48,14 +51,15 @@ from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
 from seiko.campaign.sampler import Sampler, draw_designs, draw_many
 from seiko.campaign.seeds import Purpose
-from seiko.campaign.state import Query, RoundReport, RunState, fold
+from seiko.campaign.state import Query, RoundReport, RunState
+from seiko.campaign.stopping import stopped_because
 from seiko.campaign.taking import LabelLike, as_labels, check_sense, label_rows, new_labels, to_abandon, to_retract
 from seiko.campaign.units import Units
 from seiko.designs import IMAGE, Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel
 from seiko.oracles import Label
-from seiko.rewards import Belief
+from seiko.rewards import Belief, PreferenceRewardModel
 
 __all__ = ["Campaign", "LabelLike"]
 
@@ -78,7 +82,7 @@ class Campaign:
         """Open a run, or start one if there is none and a recipe is given.
 
         Args:
-            place: Run folder, or its URL.
+            place: Run folder, or URL of a run on a server; see `seiko.campaign.ledger`.
             recipe: What a new run does; for an existing run, what it must have been started with.
             modules: Modules beside seiko's own whose exported classes a recipe may name.
 
@@ -102,7 +106,7 @@ class Campaign:
             campaign._refresh()
             if campaign._state.recipe is None:
                 if written is None:
-                    raise NoRun(f"no run at {place}: it was never given a recipe; start it with `seiko run`")
+                    raise NoRun(f"no run at {ledger.place}: it was never given a recipe; start it with `seiko run`")
                 with suppress(LedgerConflict):  # another process was faster here: its recipe is compared below
                     campaign._append("opened", {"recipe": written, "digest": config.digest(written, modules=allowed)})
                 campaign._refresh()
@@ -111,7 +115,7 @@ class Campaign:
             own = config.to_json(campaign.recipe, modules=allowed)
             if written is not None and (differences := config.difference(own, written)):
                 raise RecipeMismatch(
-                    f"{place} holds a run of another recipe ({'; '.join(differences[:5])}): "
+                    f"{ledger.place} holds a run of another recipe ({'; '.join(differences[:5])}): "
                     "choose another folder, or the options that it was started with"
                 )
         except BaseException:
@@ -149,10 +153,14 @@ class Campaign:
 
     @property
     def done(self) -> bool:
-        """Whether all rounds are finished, or the labels are: larger batches than planned may spend them early."""
-        state, recipe = self.state, self.recipe
-        spent = state.charged >= recipe.budget and not state.asked(state.round)
-        return spent or len(state.reports) >= recipe.rounds
+        """Whether the run is over: rounds, labels or a stop rule of the recipe."""
+        return self.stopped_because is not None
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why the run is over, in words; None while it is not."""
+        recipe = self.recipe
+        return stopped_because(self.state, rounds=recipe.rounds, budget=recipe.budget, stop=recipe.stop)
 
     @property
     def model(self) -> DiffusionModel[Transition]:
@@ -193,6 +201,11 @@ class Campaign:
         return self.ledger.artifacts.get(design.content)
 
     # ---------------------------------------------------------- the verbs
+
+    @property
+    def learns_from_comparisons(self) -> bool:
+        """Whether the recipe's reward model uses comparisons; they are kept in any case."""
+        return isinstance(self.recipe.reward_model, PreferenceRewardModel)
 
     def ask(
         self,
@@ -237,14 +250,10 @@ class Campaign:
             self.ledger.require_writable()
             batch = max((query.batch for query in asked), default=1) + (1 if another and asked else 0)
             queries = self._choose(state, more, len(asked), batch, progress)
-            for query in queries:
-                if query.design.data is not None:
-                    self.ledger.artifacts.put(query.design.data)
+            self._keep(query.design for query in queries)
             rows = [_query_row(query) for query in queries]
-            try:
-                self._append("asked", {"round": state.round, "batch": batch, "queries": rows})
-            except LedgerConflict:
-                continue  # somebody else asked meanwhile: fold, and return what they were given
+            if not self._append_slowly("asked", {"round": state.round, "batch": batch, "queries": rows}, more):
+                continue  # somebody else asked meanwhile: return what they were given
             return queries if another else self._with_files(self._state.pending(self._state.round))
 
     def lay_out(
@@ -307,7 +316,7 @@ class Campaign:
             LabelConflict: If a label differs from the one that stands for the same measurement.
             ValueError: If a value is not finite.
         """
-        given = {id: as_labels(id, label) for id, label in labels.items()}
+        given = {id: self._complete(id, as_labels(id, label)) for id, label in labels.items()}
 
         def decide(state: RunState) -> dict[str, Any]:
             check_sense(state, units)
@@ -334,10 +343,12 @@ class Campaign:
             LabelConflict: If the run has asked for a design, it has another label already, or the units are of another
                 sense than those of the labels before.
         """
+        given = {d: self._complete(d.content, as_labels(d.content, label)) for d, label in measured.items()}
 
         def decide(state: RunState) -> dict[str, Any]:
             check_sense(state, units)
-            rows = attached_rows(state, self._history.model, self.recipe.same, measured)
+            rows = attached_rows(state, self._history.model, self.recipe.same, given)
+            self._keep(measured)
             return {"designs": rows} if units is None else {"designs": rows, "units": asdict(units)}
 
         rows = self._decide("attached", decide)["designs"]
@@ -347,7 +358,7 @@ class Campaign:
         """Return the labels that `attach` would take, and take none; raises as it does."""
         rows = attached_rows(self.state, self._history.model, self.recipe.same, measured)
         return [
-            (Design(row["content"], row["kind"]), Label(**label))
+            (Design(row["content"], row["kind"], row.get("prompt")), Label(**label))
             for row in rows
             for label in (row["labels"] if isinstance(row["labels"], list) else [row["labels"]])
         ]
@@ -521,16 +532,12 @@ class Campaign:
         Raises:
             NothingAsked: If the round has no batch.
             PendingLabels: If labels are missing and `without_pending` is false.
-            BudgetSpent: If all rounds are finished, or all labels spent.
+            BudgetSpent: If the run is over; says why.
         """
         while True:
-            state, recipe = self.state, self.recipe
-            if self.done:
-                finished = len(state.reports) >= recipe.rounds
-                what = (
-                    f"all {recipe.rounds} rounds are finished" if finished else f"all {recipe.budget} labels are spent"
-                )
-                raise BudgetSpent(f"{what}; start another run to go on")
+            state = self.state
+            if (why := self.stopped_because) is not None:
+                raise BudgetSpent(f"{why}; start another run to go on")
             if not state.asked(state.round):
                 raise NothingAsked(f"round {state.round} has no batch yet: ask first")
             pending = state.pending(state.round)
@@ -543,9 +550,7 @@ class Campaign:
             report, weights, belief = self._move(state, progress)
             artifact = self.ledger.artifacts.put_tensors(weights) if weights is not None else None
             seq = state.last_seq
-            try:
-                self._append("advanced", {"report": asdict(report), "weights": artifact, "fitted_to": seq})
-            except LedgerConflict:
+            if not self._append_slowly("advanced", {"report": asdict(report), "weights": artifact, "fitted_to": seq}):
                 continue  # the model was moved for a round that another process may have finished: it is loaded again
             self._history.finished(report.round, belief, artifact)
             return report
@@ -563,7 +568,7 @@ class Campaign:
 
         Raises:
             ValueError: If that round is not finished.
-            TypeError: If there are prompts and the model takes none.
+            NoPrompts: If there are prompts and the model takes none.
         """
         return self._sampled(draw_designs, n, seed, round, prompts)
 
@@ -597,13 +602,39 @@ class Campaign:
     def _with_files(self, queries: list[Query]) -> list[Query]:
         return [replace(query, design=self._history.with_file(query.design)) for query in queries]
 
+    def _keep(self, designs: Iterable[Design]) -> None:
+        """Put the files of images into the run folder, before the event that names them."""
+        for design in designs:
+            if design.data is not None:
+                self.ledger.artifacts.put(design.data)
+
     def _refresh(self) -> None:
-        for event in self.ledger.read(after=self._state.last_seq):
-            fold(self._state, event)
+        refresh(self.ledger, self._state)
 
     def _append(self, kind: str, payload: dict[str, Any]) -> None:
         self.ledger.append([NewEvent(kind, payload)], expected=self._state.last_seq)
         self._refresh()
+
+    def _append_slowly(self, kind: str, payload: dict[str, Any], charge: int = 0) -> bool:
+        """Append what took long to decide, although labels were told meanwhile: else many who tell keep one from it.
+
+        What was chosen or fitted was so before those labels, and says so by its number. Returns whether it was taken:
+        not if queries or rounds came meanwhile, or the budget has not the labels left that it charges.
+        """
+
+        def grounds(state: RunState) -> tuple[int, int]:
+            return len(state.queries), len(state.reports)
+
+        before = grounds(self._state)
+        while True:
+            try:
+                self._append(kind, payload)
+            except LedgerConflict:
+                state = self.state
+                if grounds(state) != before or charge > self.recipe.budget - state.charged:
+                    return False
+            else:
+                return True
 
     def _decide(self, kind: str, decide: Callable[[RunState], dict[str, Any]]) -> dict[str, Any]:
         """Append what is decided from the present; if somebody appended meanwhile, it is decided anew."""
@@ -618,6 +649,9 @@ class Campaign:
                 continue
             return payload
 
+    def _complete(self, id: str, labels: list[Label]) -> list[Label]:
+        return [complete(self.recipe.objectives, id, label) for label in labels]
+
     def _load(self, round: int) -> None:
         self._history.load(round)
 
@@ -631,7 +665,7 @@ class Campaign:
         proposal = propose(
             recipe,
             model,
-            history.labelled(),
+            history.parents(finished),
             identities(model, known, recipe.same),
             objective,
             count,
@@ -669,7 +703,7 @@ class Campaign:
         belief = history.fit(round)
         steps = recipe.steps if round < recipe.rounds else recipe.final_steps or recipe.steps
         moved = advance_model(
-            recipe,
+            equipped(history, round),
             history.model,
             belief,
             history.aim(round, belief),

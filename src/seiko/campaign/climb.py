@@ -39,8 +39,8 @@ class Climb:
         ValueError: If there is no generation, or no offspring.
     """
 
-    generations: int = 8
-    offspring: float = 0.25
+    generations: int = 20
+    offspring: float = 0.1
 
     def __post_init__(self) -> None:
         if self.generations < 1:

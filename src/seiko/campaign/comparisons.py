@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Comparison", "Comparisons", "best_of", "check_comparisons"]
+__all__ = ["Comparison", "Comparisons", "agreement", "answers", "best_of", "check_comparisons"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +144,37 @@ class Comparisons:
             self._ids[id] = self._ids.get(id, 0) + step
             if not self._ids[id]:
                 del self._ids[id]
+
+
+def answers(comparisons: Iterable[Comparison], row: Mapping[str, int]) -> list[tuple[int, list[int], bool]]:
+    """Return what `seiko.rewards.Choices.of` takes: the winner's row, the others', and whether it was a tie.
+
+    Args:
+        comparisons: In the order told; those of one choice become one answer.
+        row: Of each query.
+    """
+    found: dict[Any, tuple[int, list[int], bool]] = {}
+    for comparison in comparisons:
+        key = comparison.same_as if comparison.choice is None else comparison.choice
+        answer = found.setdefault(key, (row[comparison.winner], [], comparison.tie))
+        answer[1].append(row[comparison.loser])
+    return list(found.values())
+
+
+def agreement(comparisons: Iterable[Comparison], predicted: Mapping[str, float | None]) -> tuple[int, int]:
+    """Return how many comparisons went as predicted, of how many that were: the honest measure of a preference model.
+
+    Args:
+        comparisons: Ties and pairs that were predicted alike, or not at all, are left out.
+        predicted: Reward predicted of each query when it was chosen, before anybody compared it.
+    """
+    right = total = 0
+    for comparison in comparisons:
+        winner, loser = predicted.get(comparison.winner), predicted.get(comparison.loser)
+        if comparison.tie or winner is None or loser is None or winner == loser:
+            continue
+        right, total = right + (winner > loser), total + 1
+    return right, total
 
 
 def check_comparisons(known: Comparisons, given: Iterable[Comparison]) -> list[Comparison]:

@@ -6,6 +6,7 @@ __all__ = [
     "BudgetSpent",
     "CampaignError",
     "LabelConflict",
+    "NoPrompts",
     "NothingAsked",
     "PendingLabels",
     "PoolExhausted",
@@ -47,3 +48,7 @@ class UnknownQuery(CampaignError, KeyError):
 
 class LabelConflict(CampaignError, ValueError):
     """A second, different value came for the same measurement."""
+
+
+class NoPrompts(CampaignError, TypeError):
+    """Prompts are given to a model that takes none."""

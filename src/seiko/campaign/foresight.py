@@ -14,7 +14,7 @@ known is left out of a choice. In a loop without either, the belief is that of t
 
 References:
     Ginsbourger, Le Riche, Carraro, "Kriging is well-suited to parallelize optimization", 2010,
-    https://doi.org/10.1007/978-3-642-10701-6_6 (the kriging believer, Algorithm 1).
+    https://doi.org/10.1007/978-3-642-10701-6_6 (the kriging believer).
 """
 
 from __future__ import annotations
@@ -73,17 +73,19 @@ class Believer:
 def outlook(history: History) -> tuple[Belief | None, Objective | None]:
     """Return what the labels of designs to be chosen now are predicted by, and what they are chosen by.
 
+    With comparisons or several objectives the designs that wait are not imagined, only never asked twice.
+
     Args:
         history: Of the run; nothing of it is changed.
     """
     recipe, state, finished = history.recipe, history.state, len(history.state.reports)
-    belief, objective = history.belief(finished), history.objective(finished)
+    belief = history.belief(finished)
     if recipe.selection.iid:
-        return belief, objective
+        return belief, history.objective(finished)
     if state.learnt_at > state.fitted_to:
         belief = history.fit(state.round)
-        objective = history.aim(finished, belief)
+    objective = history.push(finished, belief)
     waiting = [query.design for query in state.pending()]
-    if belief is None or recipe.pending is None or not waiting:
+    if belief is None or recipe.pending is None or not waiting or not history.scores_only:
         return belief, objective
     return belief, history.aim(finished, recipe.pending(history, belief, waiting, state.round))

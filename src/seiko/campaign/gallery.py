@@ -123,9 +123,9 @@ def compare_images(
     before = see(model, x_0, seen.prompts, belief, feature)
     assert seen.features is not None  # they are images
     assert before.features is not None
-    for design in (*before.designs[:SHOWN], *seen.designs[:SHOWN]):
-        assert design.data is not None
-        keep(design.data)
+    for design in (*before.designs, *seen.designs):
+        if design.data is not None:
+            keep(design.data)
     shift = feature_shift(seen.features, before.features)
     pairs = (
         ImagePair(
@@ -135,7 +135,8 @@ def compare_images(
             believed_before=None if before.believed is None else float(before.believed[row]),
             believed_after=None if seen.believed is None else float(seen.believed[row]),
         )
-        for row, (a, b) in enumerate(zip(before.designs[:SHOWN], seen.designs[:SHOWN], strict=True))
+        for row, (a, b) in enumerate(zip(before.designs, seen.designs, strict=True))
+        if a.data is not None and b.data is not None
     )
     return {
         "images": tuple(pairs),

@@ -17,19 +17,22 @@ import torch
 from torch import Tensor
 
 from seiko.acquisition import Feasible, Objective
-from seiko.campaign.artifacts import ArtifactStore
+from seiko.campaign.artifacts import Artifacts
 from seiko.campaign.candidates import Labelled
+from seiko.campaign.comparisons import answers
 from seiko.campaign.observing import observe_designs, with_file
 from seiko.campaign.prompts import Conditioner, conditioner_of
+from seiko.campaign.properties import fit_properties, properties_of, pushing, this_round
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import standardised
 from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
 from seiko.campaign.seeds import Purpose, seed_of
-from seiko.campaign.state import RunState
+from seiko.campaign.state import Query, RunState
 from seiko.designs import Design
 from seiko.diffusion import Transition
 from seiko.models import DiffusionModel, ModelPolicy, Observing
-from seiko.rewards import Belief
+from seiko.rewards import Belief, Choices, PreferenceRewardModel
+from seiko.rewards.several import Several
 from seiko.updates import Problem, Steering, Tilt, fold, tilt
 
 __all__ = ["History"]
@@ -44,7 +47,7 @@ class History:
         state: The run's present; whoever owns it takes it further.
     """
 
-    def __init__(self, recipe: Recipe, artifacts: ArtifactStore, state: RunState) -> None:
+    def __init__(self, recipe: Recipe, artifacts: Artifacts, state: RunState) -> None:
         self.recipe, self.state = recipe, state
         self._artifacts = artifacts
         self._beliefs: dict[int, Belief | None] = {0: None}
@@ -76,9 +79,48 @@ class History:
         return with_file(design, self._artifacts.get)
 
     def fit(self, round: int, up_to: int | None = None) -> Belief | None:
-        """Fit the reward model as in a round, on the labels told by event `up_to`; None without a value."""
+        """Fit the reward model as in a round, on what was told by event `up_to`; None without a label to learn from."""
+        model, objectives = self.recipe.reward_model, self.recipe.objectives
+        if objectives is not None and (pairs := self.state.values(up_to)):
+            x, values = self.observed([query.design for query, _ in pairs]), properties_of(objectives, pairs)
+            return fit_properties(objectives, model, x, values, self.seed(round, Purpose.FIT))
+        if isinstance(model, PreferenceRewardModel) and (compared := self._compared(up_to)):
+            return self._fit_with(model, compared, round, up_to)
         x, y, noise = self.measured(up_to)
-        return self.recipe.reward_model.fit(x, y, noise, self.seed(round, Purpose.FIT)) if len(y) else None
+        return model.fit(x, y, noise, self.seed(round, Purpose.FIT)) if len(y) else None
+
+    @property
+    def scores_only(self) -> bool:
+        """Whether the belief is one reward model's, fitted to numbers alone."""
+        preferring = isinstance(self.recipe.reward_model, PreferenceRewardModel) and len(self.state.comparisons) > 0
+        return self.recipe.objectives is None and not preferring
+
+    def parents(self, round: int) -> Labelled:
+        """Return what candidates start from after a finished round: labels, or beliefs where nobody gave a number."""
+        labelled = self.labelled()
+        compared, belief = self._compared(None), self.belief(round)
+        if len(labelled.y) or not compared or belief is None or isinstance(self.model, Observing):
+            return labelled
+        x = self.model.ingest([query.design for query in compared])
+        with torch.no_grad():
+            return Labelled(x, belief.posterior(self.model.decode(x)).mean.to(torch.float32))
+
+    def _compared(self, up_to: int | None) -> list[Query]:
+        """Return the queries that are in a comparison, in the order asked."""
+        named = {id for told in self.state.comparisons.up_to(up_to) for id in (told.winner, told.loser)}
+        return [query for query in self.state.queries.values() if query.id in named]
+
+    def _fit_with(self, model: PreferenceRewardModel, compared: list[Query], round: int, up_to: int | None) -> Belief:
+        _, y, noise = self.measured(up_to)
+        queries = [query for query, _ in self.state.values(up_to)]
+        scored = {query.id for query in queries}
+        queries += [query for query in compared if query.id not in scored]
+        row = {query.id: i for i, query in enumerate(queries)}
+        missing = torch.full((len(queries) - len(y),), float("nan"))
+        y, noise = torch.cat([y, missing]), None if noise is None else torch.cat([noise, missing])
+        choices = Choices.of(answers(self.state.comparisons.up_to(up_to), row))
+        x = self.observed([query.design for query in queries])
+        return model.fit_with(x, y, noise, choices, self.seed(round, Purpose.FIT))
 
     def measured(self, up_to: int | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return what is seen of the labelled designs, their values, and the noise (NaN: unknown) if any is known."""
@@ -101,10 +143,15 @@ class History:
         recipe, acquisition = self.recipe, self.recipe.acquisition
         if round == recipe.rounds:
             acquisition = recipe.final_acquisition or acquisition
+        if recipe.objectives is not None and isinstance(belief, Several):
+            values = properties_of(recipe.objectives, self.state.values(up_to))
+            belief = this_round(recipe.objectives, belief, values, self.seed(round, Purpose.ACQUIRE))
         objective = acquisition(belief, torch.Generator().manual_seed(self.seed(round, Purpose.ACQUIRE)))
         if recipe.feasibility is None:
             return objective
         judged = self.state.judged(up_to)
+        if not any(label.value is not None for _, label in judged):  # comparisons alone give no lowest label
+            return objective
         x = self.observed([query.design for query, _ in judged])
         feasible = torch.tensor([label.status == "value" for _, label in judged])
         return Feasible(
@@ -112,6 +159,13 @@ class History:
             feasibility=recipe.feasibility.fit(x, feasible, self.seed(round, Purpose.FIT)),
             reference=min(label.value for _, label in judged if label.value is not None),
         )
+
+    def push(self, round: int, belief: Belief | None) -> Objective | None:
+        """Return what a batch is chosen by with this belief, after a finished round: as the update, or by the front."""
+        objectives = self.recipe.objectives
+        if objectives is None or objectives.combine != "pareto" or not isinstance(belief, Several):
+            return self.objective(round) if belief is self.belief(round) else self.aim(round, belief)
+        return pushing(objectives, belief, properties_of(objectives, self.state.values()))
 
     def seed(self, round: int, purpose: Purpose) -> int:
         """Return a seed of this run."""

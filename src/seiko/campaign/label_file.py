@@ -2,6 +2,7 @@
 
     id,value[,noise][,status][,reason][,retry][,replicate][,design]     status: value, infeasible, failed
     well,value[,plate]...                                               for what `seiko ask --plate` has laid out
+    id,qed,sa...                               properties in place of value, for several objectives
 
 The file is taken whole or not at all. Whatever cannot be meant is refused with file, line, column and value: a second
 row of the same measurement, an id that was never asked, a well that is empty, a value that is text, empty or not
@@ -15,15 +16,20 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seiko.campaign.errors import LabelConflict
 from seiko.campaign.grid_file import grid_rows, is_grid
 from seiko.campaign.plates import Measurement, Plate, well_name
+from seiko.campaign.property_file import label_of_several, objectives_of
 from seiko.campaign.state import RunState
 from seiko.campaign.table_file import Columns, LabelFileError, Row, decode, is_json, read_rows
 from seiko.campaign.taking import check_sense, new_labels
 from seiko.campaign.units import Units
 from seiko.oracles import Label
+
+if TYPE_CHECKING:
+    from seiko.campaign.objectives import Objectives
 
 __all__ = ["LABEL_COLUMNS", "LabelFileError", "Reading", "label_of", "parse_labels", "read_labels", "rows_of"]
 
@@ -79,7 +85,15 @@ def parse_labels(
         raise LabelFileError(name, None, None, str(error)) from None
     labels: dict[str, list[Label]] = {}
     lines: dict[Measurement, int] = {}
-    for row in rows_of(data, name, reading, state.plates):
+    objectives = objectives_of(state)
+    if objectives is not None and reading.units != Units():
+        raise LabelFileError(
+            name,
+            None,
+            None,
+            "scale, log10 and minimise are for one number; a property's goal and unit are the recipe's",
+        )
+    for row in rows_of(data, name, reading, state.plates, *_columns_of(objectives)):
         measurement = _measurement(row, state, reading)
         if measurement is None:
             continue
@@ -90,8 +104,16 @@ def parse_labels(
                 "id", f"{what} is on line {lines[measurement]} already; number replicates in a column replicate"
             )
         lines[measurement] = row.line
-        labels.setdefault(id, []).append(_checked(row, id, replicate, state, reading.units))
+        label = label_of(row, reading.units) if objectives is None else label_of_several(row, id, objectives)
+        labels.setdefault(id, []).append(_checked(row, id, replace(label, replicate=replicate), state))
     return labels
+
+
+def _columns_of(objectives: Objectives | None) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the columns that are read, and those that must be there."""
+    if objectives is None:
+        return LABEL_COLUMNS, (("id", "well"), ("value",))
+    return (*LABEL_COLUMNS, *objectives.names), (("id", "well"), *((name,) for name in objectives.names))
 
 
 def rows_of(
@@ -178,7 +200,7 @@ def _in_layout(row: Row, state: RunState, reading: Reading) -> Measurement | Non
         which = f"there is no plate {name!r}" if name else "which plate is it?"
         raise row.error("plate", f"{which} (--plate NAME, or a column plate); there are {', '.join(state.plates)}")
     well, plate = well_name(text), state.plates[name]
-    if well not in plate.at:
+    if well is None or well not in plate.at:
         raise row.error("well", f"there is nothing in {text!r:.20} of plate {name}")
     return plate.at[well]
 
@@ -191,12 +213,11 @@ def _asked(row: Row, id: str, state: RunState) -> str:
     return id
 
 
-def _checked(row: Row, id: str, replicate: int, state: RunState, units: Units) -> Label:
-    query = state.queries[id]
+def _checked(row: Row, id: str, label: Label, state: RunState) -> Label:
+    query, replicate = state.queries[id], label.replicate
     design = row.text("design")
     if design and design != query.design.content:
         raise row.error("design", f"{design!r:.200} is not what query {id} asked for, that is {query.design.content!r}")
-    label = replace(label_of(row, units), replicate=replicate)
     try:
         new_labels(state, {id: [label]})
     except LabelConflict:

@@ -24,13 +24,13 @@ __all__ = ["are_images", "observe_designs", "observe_states", "with_file"]
 
 
 def are_images(designs: Sequence[Design]) -> bool:
-    """Whether designs are image files; a model draws either only those or none."""
-    return bool(designs) and designs[0].kind == IMAGE
+    """Whether designs are image files; a model of images draws only those, and what is invalid."""
+    return any(design.kind == IMAGE for design in designs)
 
 
 def observe_states(model: DiffusionModel[Transition], x: State, designs: Sequence[Design]) -> Tensor:
     """Return what the reward model sees of states that were exported as these designs."""
-    if isinstance(model, Observing) and are_images(designs):
+    if isinstance(model, Observing) and are_images(designs) and all(design.valid for design in designs):
         return model.observe(designs)
     return model.decode(x)
 

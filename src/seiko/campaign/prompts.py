@@ -5,22 +5,27 @@
 The objective of an update, the KL and all that a look reports are expectations over prompts. A sample's prompt comes
 from its own stream of noise, so that it does not depend on how many are drawn at a time; in a population that is drawn
 together (a steering's particles) all have the prompt of the first.
+
+A batch that is chosen from a pool is spread evenly over the prompts, and chosen within each: the best of all would be
+designs for the prompts that are easily met, and nothing would be learnt of the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from seiko.campaign.errors import NoPrompts
 from seiko.designs import Design
 from seiko.diffusion import Conditioning, Noise, Transition
 from seiko.models import DiffusionModel, Prompted
 
-__all__ = ["Conditioner", "Prompts", "conditioner_of", "prompted", "read_prompts"]
+__all__ = ["Conditioner", "Prompts", "choose_for_prompts", "conditioner_of", "prompted", "read_prompts"]
 
 PROMPT = -1009  # sub-stream: which prompt
 
@@ -117,11 +122,11 @@ def conditioner_of(model: DiffusionModel[Transition], prompts: Sequence[str]) ->
     """Encode a list of prompts.
 
     Raises:
-        TypeError: If the model takes no prompts.
+        NoPrompts: If the model takes none.
         ValueError: If it knows one of them not, or answers with another number of rows.
     """
     if not isinstance(model, Prompted):
-        raise TypeError(f"{type(model).__name__} takes no prompts: leave `prompts` out of the recipe")
+        raise NoPrompts(f"{type(model).__name__} takes no prompts: leave them out")
     table = model.encode(prompts)
     if table is None or len(table) != len(prompts):
         rows = "none" if table is None else len(table)
@@ -134,3 +139,27 @@ def prompted(designs: Sequence[Design], prompts: Sequence[str] | None) -> list[D
     if prompts is None:
         return list(designs)
     return [replace(design, prompt=prompt) for design, prompt in zip(designs, prompts, strict=True)]
+
+
+def choose_for_prompts(
+    choose: Callable[[list[int], int], list[int]], count: int, prompts: Sequence[str | None]
+) -> list[int]:
+    """Return the rows of a batch with as many designs of each prompt as of any other, where the pool has them.
+
+    Args:
+        choose: Returns so many of some rows, within a prompt.
+        count: Size of the batch.
+        prompts: What each candidate was drawn for.
+    """
+    rows: dict[str | None, list[int]] = {}
+    for row, prompt in enumerate(prompts):
+        rows.setdefault(prompt, []).append(row)
+    quotas = dict.fromkeys(rows, 0)
+    left = min(count, len(prompts))
+    while left:
+        for prompt in [prompt for prompt, of in rows.items() if quotas[prompt] < len(of)][:left]:
+            quotas[prompt] += 1
+            left -= 1
+    chosen = [choose(of, quotas[prompt]) for prompt, of in rows.items() if quotas[prompt]]
+    # one prompt after the other, so that the first part of a batch is one of all prompts, too
+    return [row for turn in zip_longest(*chosen) for row in turn if row is not None]

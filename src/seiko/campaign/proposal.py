@@ -18,10 +18,10 @@ from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.climb import breed
 from seiko.campaign.errors import PoolExhausted
 from seiko.campaign.gathering import Gathering, observed, readable
-from seiko.campaign.prompts import prompted
+from seiko.campaign.prompts import choose_for_prompts, prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
-from seiko.campaign.selection import Pool
+from seiko.campaign.selection import Batchwise, Pool, TopAcquisition
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
@@ -113,7 +113,17 @@ def propose(
             progress=lambda born: progress(wanted + born, in_all),
         )
     x = gathering.x
-    rows = recipe.selection(Pool(x, values, model.distance), count)
+    gains = None
+    if isinstance(score, Batchwise) and values is not None and isinstance(recipe.selection, TopAcquisition):
+        gains = gathering.values(score.gains)
+
+    def choose(of: list[int], count: int) -> list[int]:
+        some = None if values is None else values[of]
+        if gains is not None and some is not None and isinstance(score, Batchwise):
+            return [of[row] for row in score.choose(gains[of], some, count)]
+        return [of[row] for row in recipe.selection(Pool(x[of], some, model.distance), count)]
+
+    rows = choose_for_prompts(choose, count, [design.prompt for design in gathering.designs])
     return Proposal(x[rows], [gathering.designs[i] for i in rows], [gathering.sources[i] for i in rows])
 
 

@@ -9,9 +9,11 @@ from seiko.acquisition import Acquisition
 from seiko.campaign.candidates import CandidateSource, Fresh
 from seiko.campaign.climb import Climb
 from seiko.campaign.foresight import Believer
+from seiko.campaign.objectives import Objectives
 from seiko.campaign.prompts import Prompts
 from seiko.campaign.screens import Screen
 from seiko.campaign.selection import Selection, TopAcquisition
+from seiko.campaign.stopping import StopRule
 from seiko.models import ModelSource
 from seiko.oracles import Oracle
 from seiko.rewards import Feasibility, Feature, RewardModel, Symmetry
@@ -34,6 +36,8 @@ class Recipe:
         acquisition: What turns the belief into the objective A, for the batch and for the update.
         final_acquisition: What the last update maximises, after which no label follows that optimism could pay for;
             None for the same as before.
+        objectives: How several measured numbers become one, each with a reward model of its own; None where a label is
+            one number.
         feasibility: What learns from infeasible labels which designs can be labelled, and weights A by that
             probability (`seiko.acquisition.Feasible`); None if it is not to be learnt.
         update: The inner optimiser; or a steering, which leaves the weights as they are and draws each round from
@@ -58,6 +62,7 @@ class Recipe:
             double-stranded DNA): only one of them is ever sent.
         budget: Labels that may be bought in all.
         rounds: Batches that they are bought in.
+        stop: Reasons to stop before that, judged after each round (`TargetReached`, `NoImprovement`).
         seed: Seeds everything.
 
     Raises:
@@ -71,6 +76,7 @@ class Recipe:
     reward_model: RewardModel
     acquisition: Acquisition
     final_acquisition: Acquisition | None = None
+    objectives: Objectives | None = None
     feasibility: Feasibility | None = None
     update: Update[Any] | Steering | None
     strength: Strength = KLBudget()
@@ -88,6 +94,7 @@ class Recipe:
     same: Symmetry | None = None
     budget: int
     rounds: int
+    stop: tuple[StopRule, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ could be measured.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from seiko.oracles import Label
 
@@ -35,13 +35,21 @@ def combine(labels: Sequence[Label], pooled: float | None = None) -> Label:
     if len(measured) < 2:
         return (measured or list(labels))[0]
     values = [label.value for label in measured if label.value is not None]
+    several = _means([dict(label.values) for label in measured])
     given = [label.noise for label in measured if label.noise]
     if len(given) == len(values):
         weights = [1 / noise**2 for noise in given]
         total = math.fsum(weights)
         mean = math.fsum(w * y for w, y in zip(weights, values, strict=True)) / total
-        return Label(value=mean, noise=1 / math.sqrt(total))
-    return Label(value=math.fsum(values) / len(values), noise=pooled / math.sqrt(len(values)) if pooled else None)
+        return Label(value=mean, noise=1 / math.sqrt(total), values=several)
+    noise = pooled / math.sqrt(len(values)) if pooled else None
+    return Label(value=math.fsum(values) / len(values), noise=noise, values=several)
+
+
+def _means(measured: Sequence[Mapping[str, float]]) -> tuple[tuple[str, float], ...]:
+    """Return the plain mean of each property that every replicate has."""
+    names = [name for name in measured[0] if all(name in values for values in measured)]
+    return tuple((name, math.fsum(values[name] for values in measured) / len(measured)) for name in names)
 
 
 def pooled_noise(groups: Iterable[Sequence[Label]]) -> float | None:

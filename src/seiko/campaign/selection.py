@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seiko.diffusion import State
 
-__all__ = ["Distance", "Diverse", "Everything", "Pool", "Selection", "TopAcquisition"]
+__all__ = ["Batchwise", "Distance", "Diverse", "Everything", "Pool", "Selection", "TopAcquisition"]
 
 Distance = Callable[[State, State], Float[Tensor, "n m"]]
 
@@ -34,6 +34,19 @@ class Pool:
     x: State
     score: Float[Tensor, "n"] | None
     distance: Distance
+
+
+@runtime_checkable
+class Batchwise(Protocol):
+    """A score that knows better than its own order which designs make a batch; `TopAcquisition` asks it."""
+
+    def gains(self, x: State) -> Float[Tensor, "n c"]:
+        """Return what it needs to know of each candidate."""
+        ...
+
+    def choose(self, gains: Float[Tensor, "n c"], score: Float[Tensor, "n"], count: int) -> list[int]:
+        """Return the rows of the batch; at most `count`."""
+        ...
 
 
 class Selection(Protocol):

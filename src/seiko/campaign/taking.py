@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from seiko.campaign.errors import LabelConflict, UnknownQuery
@@ -38,7 +39,7 @@ def as_labels(id: str, given: LabelLike | Sequence[LabelLike]) -> list[Label]:
     Raises:
         ValueError: If a value is not finite, or two replicates have one number.
     """
-    if not isinstance(given, (list, tuple)):
+    if given is None or isinstance(given, (Label, float, int, str)) or not isinstance(given, Sequence):
         return [_as_label(id, given, 1)]
     labels = [_as_label(id, label, number) for number, label in enumerate(given, start=1)]
     if all(label.replicate == 1 for label in given if isinstance(label, Label)):
@@ -84,7 +85,7 @@ def to_retract(state: RunState, ids: Sequence[str], replicate: int | None) -> li
         LabelConflict: If a query has no label, and none was retracted before.
     """
     check_known(state, ids)
-    return [id for id in dict.fromkeys(ids) if _allowed(id, lambda id=id: _record(state, id).retractable(replicate))]
+    return [id for id in dict.fromkeys(ids) if _allowed(id, partial(_record(state, id).retractable, replicate))]
 
 
 def to_abandon(state: RunState, ids: Sequence[str]) -> list[str]:
@@ -97,7 +98,7 @@ def to_abandon(state: RunState, ids: Sequence[str]) -> list[str]:
     check_known(state, ids)
     waiting = [id for id in dict.fromkeys(ids) if state.stage(id) is not State.ABANDONED]
     for id in waiting:
-        _allowed(id, lambda id=id: after(state.stage(id), Act.ABANDON))
+        _allowed(id, partial(after, state.stage(id), Act.ABANDON))
     return waiting
 
 
@@ -130,7 +131,7 @@ def label_rows(labels: Sequence[Label]) -> dict[str, Any] | list[dict[str, Any]]
         {
             name: value
             for name, value in asdict(label).items()
-            if (name, value) not in (("retry", False), ("replicate", 1))
+            if (name, value) not in (("retry", False), ("replicate", 1), ("values", ()))
         }
         for label in labels
     ]

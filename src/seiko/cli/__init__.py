@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from seiko import __version__
-from seiko.cli import catalogue, data, lab, prior, sample, serve, show
+from seiko.cli import catalogue, data, lab, ledger, prior, sample, serve, show
 from seiko.cli.ask import ask
 from seiko.cli.output import deliver
 from seiko.cli.root import Root, settings
@@ -92,6 +92,7 @@ app.command()(sample.sample)
 app.command()(show.export)
 app.command()(prior.pretrain)
 app.command()(catalogue.recipes)
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(data.app, name="data")
 
 

@@ -9,6 +9,7 @@ import typer
 
 from seiko.cli.batch_files import AskFormat, as_batch, format_of
 from seiko.cli.errors import InputError
+from seiko.cli.images import PICTURE_COLUMNS, deliver_images, only_images
 from seiko.cli.output import deliver, say
 from seiko.cli.runs import Force, RunPlace, open_run
 
@@ -64,10 +65,12 @@ def ask(
     """Print the designs of the open round that wait for a label, choosing them first if there are none yet.
 
     A table: id, design, kind, round, source, predicted_mean, predicted_std; on plates plate, well and replicate first.
-    Asking again prints the same, unless it is for another batch.
+    Asking again prints the same, unless it is for another batch. Images are files: with --out FOLDER they are written
+    there, with a table manifest.csv that `seiko tell` takes back.
     """
     from seiko.cli.progress import stages
 
+    pictures = format is None and plate is None and out is not None and not out.suffix
     format = format_of(format, out)
     if plate is None and (control or replicates > 1 or control_wells > 1 or layout_seed is not None):
         raise InputError("--replicates, --control, --control-wells and --layout-seed belong to --plate 96 or 384")
@@ -76,7 +79,7 @@ def ask(
     with open_run(run) as campaign:
         with stages() as shown:
             queries = campaign.ask(n, another=another, progress=shown.progress)
-        done, round = campaign.done, campaign.state.round
+        why, round = campaign.stopped_because, campaign.state.round
         if plate is None or not queries:
             rows = [_row(query) for query in queries]
         else:
@@ -89,11 +92,14 @@ def ask(
             )
             rows = _plate_rows(campaign, plates)
     try:
-        deliver(as_batch(rows, format, queries, out), out, force=force)
+        if pictures and only_images([query.design for query in queries]):
+            deliver_images(out, PICTURE_COLUMNS, rows, [query.design for query in queries], force=force)
+        else:
+            deliver(as_batch(rows, format, queries, out), out, force=force)
     except InputError as error:
         raise InputError(f"{error} (the batch is kept; asking again prints it)") from error
-    if done:
-        say(f"{run}: all rounds are finished")
+    if why is not None:
+        say(why)
     else:
         say(f"round {round}: {len(queries)} designs wait for a label" + (f", written to {out}" if out else ""))
 

@@ -33,6 +33,11 @@ def exit_code(error: BaseException) -> int | None:
             return FAILURE if isinstance(error, PoolExhausted) else WRONG
         if isinstance(error, LedgerError):
             return WRONG if isinstance(error, NoRun) else FAILURE
+    if "seiko.oracles" in sys.modules:
+        from seiko.oracles import OracleFailed
+
+        if isinstance(error, OracleFailed):
+            return FAILURE
     if isinstance(error, (DataCorrupted, FloatingPointError)) or type(error).__module__.startswith("safetensors"):
         return FAILURE
     if isinstance(error, (InputError, ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError)):

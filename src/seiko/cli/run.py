@@ -67,7 +67,7 @@ class InitGroup(RecipeGroup):
 
 
 def open_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | None, *, closed: bool) -> tuple[Any, str]:
-    """Return the run (`Campaign`) of a recipe, started if there is none, and its place.
+    """Return the run (`Campaign`) of a recipe, started if there is none, and its place as it may be printed.
 
     Args:
         recipe: The recipe.
@@ -80,6 +80,7 @@ def open_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | No
         ValueError: If the recipe refuses its arguments, naming the value; no folder was made.
     """
     from seiko.campaign import Campaign, Recipe
+    from seiko.campaign.ledger import shown_place
 
     made = recipe.function(**arguments)
     if not isinstance(made, Recipe):
@@ -91,7 +92,7 @@ def open_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | No
             f"the recipe {recipe.name!r} has no oracle, so nobody would answer: start it with `seiko init`, then use "
             "`seiko ask`, `seiko tell` and `seiko advance`"
         )
-    return Campaign.open(place, made, modules=allowed_modules(recipe.module)), place
+    return Campaign.open(place, made, modules=allowed_modules(recipe.module)), shown_place(place)
 
 
 def run_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | None) -> None:
@@ -121,7 +122,7 @@ def run_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | Non
 
             run(campaign, progress=progress, finished=shown.finished)
         deliver(as_json(summarise(campaign.state, place)), None)
-        say(f"{place}: finished; `seiko report {place}` draws it")
+        say(f"{place}: finished, {campaign.stopped_because}; `seiko report {place}` draws it")
 
 
 def init_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | None) -> None:

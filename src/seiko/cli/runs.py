@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from seiko.campaign import Campaign
     from seiko.campaign.state import RunState
 
-__all__ = ["Force", "OutFile", "RunPlace", "is_run", "open_run", "read_state"]
+__all__ = ["MODEL_FILES", "Force", "OutFile", "RunPlace", "beside", "is_run", "open_run", "read_state"]
 
-RunPlace = Annotated[str, typer.Argument(metavar="RUN", help="Run folder, or sqlite:///FOLDER.", show_default=False)]
+MODEL_FILES = ("config.json", "model_index.json", "seiko.json", "unet/config.json", "transformer/config.json")
+"""Files of which a model's folder has at least one."""
+
+RunPlace = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="Run folder, or postgresql://USER@HOST/DATABASE?run=NAME.", show_default=False),
+]
 OutFile = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write here, not to standard output.", show_default=False)
 ]
@@ -48,18 +54,35 @@ def read_state(place: str) -> RunState:
         NoRun: If there is no run.
         LedgerError: If its ledger cannot be read.
     """
-    from seiko.campaign.ledger import Ledger, NoRun
-    from seiko.campaign.state import RunState, fold
+    from seiko.campaign.checkpoint import refresh
+    from seiko.campaign.ledger import Ledger, NoRun, shown_place
+    from seiko.campaign.state import RunState
 
     state = RunState()
     with Ledger.open(place) as ledger:
-        for event in ledger:
-            fold(state, event)
+        refresh(ledger, state)
     if state.recipe is None:
-        raise NoRun(f"no run at {place}: it was never given a recipe; start it with `seiko run` or `seiko init`")
+        raise NoRun(
+            f"no run at {shown_place(place)}: it was never given a recipe; start it with `seiko run` or `seiko init`"
+        )
     return state
 
 
 def is_run(place: str) -> bool:
     """Tell a run from a model directory."""
-    return place.startswith("sqlite:") or (Path(place) / "ledger.sqlite").is_file()
+    from seiko.campaign.ledger import is_server
+
+    return is_server(place) or place.startswith("sqlite:") or (Path(place) / "ledger.sqlite").is_file()
+
+
+def beside(place: str, out: Path | None, name: str) -> Path:
+    """Return where something of a run goes: `out`, else into its folder.
+
+    Raises:
+        InputError: If the run is on a server and has no folder.
+    """
+    from seiko.campaign.ledger import is_server, run_folder
+
+    if out is None and is_server(place):
+        raise InputError(f"a run on a server has no folder for its {name}: say where with --out")
+    return out or run_folder(place) / name

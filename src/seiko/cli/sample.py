@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seiko.cli.errors import InputError
+from seiko.cli.images import deliver_images, only_images, with_prompts
 from seiko.cli.molecules import as_molecules
 from seiko.cli.output import as_csv, deliver, say
-from seiko.cli.runs import Force, OutFile, is_run, open_run
+from seiko.cli.runs import MODEL_FILES, Force, OutFile, is_run, open_run
 from seiko.designs import INVALID
 
 if TYPE_CHECKING:
     from seiko.designs import Design
 
 __all__ = ["SampleFormat", "sample", "write_designs"]
-
-CHUNK = 1000
 
 
 class SampleFormat(StrEnum):
@@ -56,18 +55,30 @@ def sample(
     format: Annotated[
         SampleFormat, typer.Option("--format", help="It must suit the kind of design.")
     ] = SampleFormat.csv,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option("--prompt", help="What to draw for; may be repeated.", show_default="the recipe's"),
+    ] = None,
     out: OutFile = None,
     force: Force = False,
 ) -> None:
-    """Draw fresh designs from a model; they are not labelled and cost nothing."""
+    """Draw fresh designs from a model; they are not labelled and cost nothing.
+
+    Images are written as files: --format png --out FOLDER, with a table manifest.csv.
+    """
     if is_run(source):
         with open_run(source) as campaign:
-            designs = campaign.sample(n, seed=seed, round=round)
+            designs = campaign.sample(n, seed=seed, round=round, prompts=prompt or None)
     else:
         if round is not None:
             raise InputError(f"--round belongs to a run; {source} is a pretrained model")
-        designs = _from_prior(source, n, seed)
-    deliver(write_designs(designs, format), out, force=force)
+        designs = _from_prior(source, n, seed, prompt or None)
+    if format is SampleFormat.png and only_images(designs):
+        drawn = [design for design in designs if design.valid]
+        rows = [{"id": f"sample-{i:05d}", "design": design.content} for i, design in enumerate(drawn, start=1)]
+        deliver_images(out, ("design",), rows, drawn, force=force)
+    else:
+        deliver(write_designs(designs, format), out, force=force)
     invalid = sum(not design.valid for design in designs)
     distinct = len({design.key for design in designs})
     say(f"{len(designs)} designs, {distinct} of them distinct" + (f", {invalid} invalid" if invalid else ""))
@@ -81,14 +92,13 @@ def write_designs(designs: list[Design], format: SampleFormat) -> str:
     """
     kind = next((design.kind for design in designs if design.valid), INVALID)
     if format is SampleFormat.csv:
-        return as_csv(("design", "kind"), [{"design": design.content, "kind": design.kind} for design in designs])
+        table = [{"design": design.content, "kind": design.kind, "prompt": design.prompt} for design in designs]
+        return as_csv(with_prompts(("design", "kind"), table), table)
     if kind not in KINDS[format]:
-        fitting = [name.value for name, kinds in KINDS.items() if kind in kinds and name is not SampleFormat.png]
+        fitting = [name.value for name, kinds in KINDS.items() if kind in kinds]
         raise InputError(
             f"designs of kind {kind!r} cannot be written as {format.value}: use {' or '.join(['csv', *fitting])}"
         )
-    if format is SampleFormat.png:
-        raise InputError(f"--format {format.value} belongs to a later version: use csv")
     if format is SampleFormat.fasta:
         return "".join(f">sample-{i}\n{design.content}\n" for i, design in enumerate(designs, start=1))
     rows = [
@@ -98,18 +108,14 @@ def write_designs(designs: list[Design], format: SampleFormat) -> str:
     return as_molecules(rows, "smiles" if format is SampleFormat.smiles else "sdf")
 
 
-def _from_prior(name: str, n: int, seed: int) -> list[Design]:
-    if not name.startswith("seiko:") and not (Path(name) / "config.json").is_file():
+def _from_prior(name: str, n: int, seed: int, prompts: list[str] | None) -> list[Design]:
+    if not name.startswith("seiko:") and not any((Path(name) / file).is_file() for file in MODEL_FILES):
         what = "holds neither a run nor a model" if Path(name).is_dir() else "is neither a run nor a model's folder"
         raise InputError(f"{name} {what}; shipped priors are named seiko:NAME")
-    import torch
-
-    from seiko.diffusion import Noise, Transition, rollout
-    from seiko.models import ModelPolicy, source_of
+    from seiko.campaign.prompts import conditioner_of
+    from seiko.campaign.sampler import ModelSampler, draw_designs
+    from seiko.models import source_of
 
     model = source_of(name).load()
-    policy: ModelPolicy[Transition] = ModelPolicy(model)
-    noise = Noise.seeded(seed, n)
-    with torch.no_grad():
-        x = torch.cat([rollout(policy, None, noise[i : i + CHUNK]).x_0 for i in range(0, n, CHUNK)])
-    return model.export(x)
+    conditioner = None if prompts is None else conditioner_of(model, prompts)
+    return draw_designs(ModelSampler(model, conditioner), seed, n)

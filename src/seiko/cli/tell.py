@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seiko.cli.errors import InputError
+from seiko.cli.images import measured_images, read_manifest
 from seiko.cli.output import as_csv, as_json, deliver, say
 from seiko.cli.runs import RunPlace, open_run, read_state
+from seiko.designs import IMAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seiko.campaign import Campaign
     from seiko.campaign.label_file import Reading
+    from seiko.designs import Design
+    from seiko.oracles import Label
 
 __all__ = ["tell"]
 
@@ -30,8 +37,8 @@ def tell(
             metavar="FILE",
             show_default=False,
             help="A table with id (or well) and value and, if you like, noise, status (value, infeasible, failed), "
-            "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; - is standard "
-            "input.",
+            "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; or winner, "
+            "loser and, if you like, rater, choice, tie; a folder of images with a manifest.csv; - is standard input.",
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print what would be taken, take nothing.")] = False,
@@ -57,14 +64,25 @@ def tell(
         typer.Option("--plate", metavar="NAME", help="Plate that the wells are of.", show_default="the only one"),
     ] = None,
 ) -> None:
-    """Take the labels of a file: all of them, or none if one line is wrong."""
+    """Take the labels or comparisons of a file: all of them, or none if one line is wrong."""
+    from seiko.campaign.comparison_file import is_comparison_file
     from seiko.campaign.label_file import Reading
     from seiko.campaign.units import Units
+    from seiko.cli.compare import tell_comparisons
 
-    data, name = (sys.stdin.buffer.read(), "standard input") if file == "-" else (Path(file).read_bytes(), file)
     units = Units(scale=scale, log10=log10, minimise=minimise)
     reading = Reading(columns=_columns(column or []), units=units, plate=plate)
-    if attach:
+    if file == "-":
+        data, name = sys.stdin.buffer.read(), "standard input"
+    elif not Path(file).is_dir():
+        data, name = Path(file).read_bytes(), file
+    elif attach:
+        return _attach_images(run, Path(file), reading, dry_run)
+    else:
+        data, name = read_manifest(Path(file), read_state(run))
+    if is_comparison_file(data):
+        tell_comparisons(run, data, name, dry_run=dry_run)
+    elif attach:
         _attach(run, data, name, reading, dry_run)
     else:
         _tell(run, data, name, reading, dry_run)
@@ -92,14 +110,26 @@ def _attach(run: str, data: bytes, name: str, reading: Reading, dry_run: bool) -
     from seiko.campaign.attach_file import parse_measured
 
     with open_run(run) as campaign:
-        measured = parse_measured(data, campaign.design("").kind, name, reading, campaign.readable)
-        total = sum(map(len, measured.values()))
-        if dry_run:
-            new = campaign.attachable(measured)
-            rows = [{"design": design.content, **asdict(label)} for design, label in new]
-            _show(ATTACH_COLUMNS, rows, total)
-            return
-        taken = campaign.attach(measured, units=reading.units)
+        kind = campaign.design("").kind
+        if kind == IMAGE:
+            raise InputError("images are attached with their files: name a folder with PNG files and a manifest.csv")
+        _take_attached(campaign, parse_measured(data, kind, name, reading, campaign.readable), reading, dry_run)
+
+
+def _attach_images(run: str, folder: Path, reading: Reading, dry_run: bool) -> None:
+    measured = measured_images(folder, reading)
+    with open_run(run) as campaign:
+        _take_attached(campaign, measured, reading, dry_run)
+
+
+def _take_attached(campaign: Campaign, measured: Mapping[Design, list[Label]], reading: Reading, dry_run: bool) -> None:
+    total = sum(map(len, measured.values()))
+    if dry_run:
+        new = campaign.attachable(measured)
+        rows = [{"design": design.content, **asdict(label)} for design, label in new]
+        _show(ATTACH_COLUMNS, rows, total)
+        return
+    taken = campaign.attach(measured, units=reading.units)
     deliver(as_json({"attached": taken, "known": total - taken}), None)
     say(f"{taken} measurements attached, {total - taken} known already; none of these designs will be asked for")
 

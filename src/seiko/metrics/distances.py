@@ -17,7 +17,7 @@ from jaxtyping import Float
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-__all__ = ["frechet_distance", "wasserstein_distances"]
+__all__ = ["frechet_distance", "frechet_gaussians", "wasserstein_distances"]
 
 
 def wasserstein_distances(
@@ -56,10 +56,17 @@ def frechet_distance(values: Float[Tensor, "n k"], reference: Float[Tensor, "m k
     scale = torch.where(scale > 0, scale, 1.0)
     a, b = (a - centre) / scale, (b - centre) / scale
     cov_a, cov_b = a.T.cov().reshape(a.shape[1], -1), b.T.cov().reshape(b.shape[1], -1)
+    return frechet_gaussians(a.mean(0), cov_a, b.mean(0), cov_b)
+
+
+def frechet_gaussians(
+    mean_a: Float[Tensor, "k"], cov_a: Float[Tensor, "k k"], mean_b: Float[Tensor, "k"], cov_b: Float[Tensor, "k k"]
+) -> float:
+    """Return the squared Fréchet distance of two Gaussians, in the square of their units, >= 0."""
     root = _root(cov_b)
     # The eigenvalues of S_a S_b are those of the symmetric S_b^(1/2) S_a S_b^(1/2), which rounding keeps real.
     cross = _eigenvalues(root @ cov_a @ root).sqrt().sum()
-    found = (a.mean(0) - b.mean(0)).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross
+    found = (mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross
     return max(0.0, float(found))
 
 

@@ -1,7 +1,7 @@
 """Which pretrained model: one face for all, three versions of the weights on one backbone."""
 
 from seiko.models.alphabet import Alphabet, Letters
-from seiko.models.base import Bounded, DiffusionModel, ModelPolicy, ModelSource, Observing, Prompted
+from seiko.models.base import Bounded, DiffusionModel, ModelPolicy, ModelSource, Observing, Prompted, Savable
 from seiko.models.graph import GraphDiffusion, GraphSource
 from seiko.models.graph_codec import GraphCodec
 from seiko.models.graph_features import GraphFeatures
@@ -12,6 +12,7 @@ from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
 from seiko.models.side import SideNetwork
 from seiko.models.source import source_of
 from seiko.models.toy import EnumerableToy, GaussianToy
+from seiko.models.toy_images import ImageToy, ImageToySource
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "GraphFeatures",
     "GraphPretraining",
     "GraphSource",
+    "ImageToy",
+    "ImageToySource",
     "Letters",
     "LoRA",
     "MaskedLM",
@@ -38,6 +41,7 @@ __all__ = [
     "PretrainProgress",
     "Pretraining",
     "Prompted",
+    "Savable",
     "SideNetwork",
     "Tuning",
     "Version",

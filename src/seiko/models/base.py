@@ -5,6 +5,7 @@ What only some models have is a protocol of its own, looked for where it is used
     Prompted     encode: prompts as conditioning
     Observing    observe: what the reward model sees, straight from designs and not by way of a state
     Bounded      batch: how many states fit into memory at a time
+    Savable      save_pretrained: the current version as a folder
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -22,7 +24,7 @@ from seiko.designs import Design
 from seiko.diffusion import Conditioning, Noise, Process, State, Step, Transition
 from seiko.models.versions import Version, Versions
 
-__all__ = ["Bounded", "DiffusionModel", "ModelPolicy", "ModelSource", "Observing", "Prompted"]
+__all__ = ["Bounded", "DiffusionModel", "ModelPolicy", "ModelSource", "Observing", "Prompted", "Savable"]
 
 T = TypeVar("T", bound=Transition)
 T_co = TypeVar("T_co", bound=Transition, covariant=True)
@@ -111,6 +113,15 @@ class Bounded(Protocol):
     @property
     def batch(self) -> int:
         """States drawn, decoded or observed at a time; it bounds memory and decides nothing else."""
+        ...
+
+
+@runtime_checkable
+class Savable(Protocol):
+    """A model that can be taken out of a run."""
+
+    def save_pretrained(self, folder: Path) -> object:
+        """Write the current version into a folder, in the format that its kind of model is kept in."""
         ...
 
 

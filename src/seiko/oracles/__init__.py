@@ -2,14 +2,14 @@
 
 sequences      TFBind8, Ehrlich
 molecules      QED, PenalisedLogP, SA, MoleculeProperty, PMO; by name with oracle_named
-your own       PythonFunction, by module:function
+your own       PythonFunction, by module:function; Command, Service, Workers, OnExecutor outside of this process
 around others  Desired with a desirability, WeightedMean, WeightedGeometricMean
 """
 
 from __future__ import annotations
 
-from seiko.oracles.base import Label, Oracle
-from seiko.oracles.composite import Desired, WeightedGeometricMean, WeightedMean
+from seiko.oracles.base import Label, Oracle, StreamingOracle
+from seiko.oracles.composite import Desired, Measured, WeightedGeometricMean, WeightedMean
 from seiko.oracles.desirability import (
     Above,
     Below,
@@ -23,6 +23,7 @@ from seiko.oracles.desirability import (
 )
 from seiko.oracles.ehrlich import Ehrlich, tokens_to_designs
 from seiko.oracles.ehrlich_function import EhrlichFunction
+from seiko.oracles.external import Command, OnExecutor, OracleFailed, Service, Workers, external_oracle
 from seiko.oracles.function import PythonFunction
 from seiko.oracles.molecules import (
     MOLECULE_ORACLES,
@@ -34,6 +35,7 @@ from seiko.oracles.molecules import (
     PenalisedLogP,
     oracle_named,
 )
+from seiko.oracles.named import oracle_from
 from seiko.oracles.tfbind8 import TFBind8
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "SA",
     "Above",
     "Below",
+    "Command",
     "Desirability",
     "Desired",
     "DoubleSigmoid",
@@ -51,17 +54,25 @@ __all__ = [
     "EhrlichFunction",
     "Gaussian",
     "Label",
+    "Measured",
     "MoleculeProperty",
+    "OnExecutor",
     "Oracle",
+    "OracleFailed",
     "PenalisedLogP",
     "PythonFunction",
     "Ramp",
     "ReverseSigmoid",
+    "Service",
     "Sigmoid",
     "Step",
+    "StreamingOracle",
     "TFBind8",
     "WeightedGeometricMean",
     "WeightedMean",
+    "Workers",
+    "external_oracle",
+    "oracle_from",
     "oracle_named",
     "tokens_to_designs",
 ]

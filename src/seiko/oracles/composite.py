@@ -3,6 +3,7 @@
     Desired                 d(v(x))
     WeightedMean            sum_j w_j v_j(x) / sum_j w_j
     WeightedGeometricMean   exp(sum_j w_j log v_j(x) / sum_j w_j),   0 as soon as one v_j is 0
+    Measured                all v_j(x) as they are, for a campaign with several objectives
 
 A design that one part cannot label is infeasible for the whole, or failed where no part calls it infeasible; a design
 costs one label however many parts are asked. Noise may sit in the parts, in the whole, or in both; its standard
@@ -21,7 +22,7 @@ from seiko.oracles.base import Label, Oracle
 from seiko.oracles.desirability import Desirability
 from seiko.oracles.noise import check_noise, noisy_label
 
-__all__ = ["Desired", "WeightedGeometricMean", "WeightedMean"]
+__all__ = ["Desired", "Measured", "WeightedGeometricMean", "WeightedMean"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +135,41 @@ class WeightedGeometricMean:
         return math.exp(logs / math.fsum(weights))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Answer with several numbers a design; the campaign's `Objectives` make one of them.
+
+    Args:
+        oracles: The parts.
+        names: What each number is called.
+
+    Raises:
+        ValueError: If there is no part, or the names do not match the parts or repeat.
+    """
+
+    oracles: tuple[Oracle, ...]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_weights(self.oracles, ())
+        if len(set(self.names)) != len(self.oracles):
+            raise ValueError(f"{len(self.oracles)} oracles need as many names, all different, got {self.names}")
+
+    @property
+    def name(self) -> str:
+        """Name of the oracle in reports."""
+        return ", ".join(self.names)
+
+    def __call__(self, designs: Sequence[Design]) -> list[Label]:
+        """Return one label for each design, in order."""
+        answers = _answers(designs, self.oracles)
+        return [_broken(self.oracles, labels) or self._all(labels) for labels in zip(*answers, strict=True)]
+
+    def _all(self, labels: Sequence[Label]) -> Label:
+        pairs = zip(self.names, labels, strict=True)
+        return Label(values=tuple((name, label.value) for name, label in pairs if label.value is not None))
+
+
 def _ask(
     designs: Sequence[Design],
     oracles: Sequence[Oracle],
@@ -143,16 +179,31 @@ def _ask(
     check: Callable[[Oracle, Label], None] | None = None,
 ) -> list[Label]:
     """Ask every part about every design and combine the values of each design."""
-    answers = [oracle(designs) for oracle in oracles]
-    for oracle, labels in zip(oracles, answers, strict=True):
-        if len(labels) != len(designs):
-            raise ValueError(f"oracle {_name(oracle)} gave {len(labels)} labels for {len(designs)} designs")
-        if check is not None:
+    answers = _answers(designs, oracles)
+    if check is not None:
+        for oracle, labels in zip(oracles, answers, strict=True):
             for label in labels:
                 check(oracle, label)
     return [
         _one(design, oracles, labels, combine, noise, seed) for design, *labels in zip(designs, *answers, strict=True)
     ]
+
+
+def _answers(designs: Sequence[Design], oracles: Sequence[Oracle]) -> list[list[Label]]:
+    answers = [oracle(designs) for oracle in oracles]
+    for oracle, labels in zip(oracles, answers, strict=True):
+        if len(labels) != len(designs):
+            raise ValueError(f"oracle {_name(oracle)} gave {len(labels)} labels for {len(designs)} designs")
+    return answers
+
+
+def _broken(oracles: Sequence[Oracle], labels: Sequence[Label]) -> Label | None:
+    """Return the label of a design that one part cannot label, None where all can."""
+    for status in ("infeasible", "failed"):
+        for oracle, label in zip(oracles, labels, strict=True):
+            if label.status == status:
+                return Label(status=label.status, reason=f"{_name(oracle)}: {label.reason or status}")
+    return None
 
 
 def _one(
@@ -163,10 +214,8 @@ def _one(
     noise: float,
     seed: int,
 ) -> Label:
-    for status in ("infeasible", "failed"):
-        for oracle, label in zip(oracles, labels, strict=True):
-            if label.status == status:
-                return Label(status=label.status, reason=f"{_name(oracle)}: {label.reason or status}")
+    if (broken := _broken(oracles, labels)) is not None:
+        return broken
     value = combine([label.value for label in labels if label.value is not None])
     whole = noisy_label(value, noise=noise, seed=seed, key=design.key)
     # How a part's noise passes through the whole is not known here: better no standard deviation than a wrong one.

@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from seiko.report.image_data import ImageData
+
 __all__ = [
     "CalibrationRow",
     "DesignRow",
+    "FrontData",
     "LogoData",
     "MoleculeData",
     "ReportData",
@@ -22,7 +25,7 @@ __all__ = [
     "letter_frequencies",
 ]
 
-Status = Literal["value", "infeasible", "failed", "retracted", "pending"]
+Status = Literal["value", "infeasible", "failed", "retracted", "abandoned", "pending"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +36,14 @@ class DesignRow:
         round: Round that asked it, from 1.
         query_id: The query's name in the ledger.
         content: The design's text.
-        kind: ``"dna"``, ``"protein"``, ``"tokens"``, ``"smiles"``.
+        kind: ``"dna"``, ``"protein"``, ``"tokens"``, ``"smiles"``, ``"image"`` (the content is a SHA-256 then).
         source: Where the candidate came from, for example ``"fresh"``, ``"remask"``, ``"library"``.
         status: State of its label; ``"pending"`` where none has come.
         value: The label, oracle's units, larger is better; present exactly when ``status == "value"``.
         noise: Standard deviation of the measurement, oracle's units.
         predicted_mean: Mean that the reward model predicted when the design was chosen, oracle's units.
         predicted_std: Standard deviation of the *label* predicted then (epistemic and noise together), oracle's units.
+        prompt: What the design was drawn for; None if the model takes no prompts.
 
     Raises:
         ValueError: If the status is unknown, or the value is missing, superfluous or not finite.
@@ -55,6 +59,7 @@ class DesignRow:
     noise: float | None = None
     predicted_mean: float | None = None
     predicted_std: float | None = None
+    prompt: str | None = None
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):
@@ -205,6 +210,27 @@ class MoleculeData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrontData:
+    """What was measured of each labelled design in a run with several objectives.
+
+    Args:
+        names: Of the properties.
+        larger: Whether more of each is better.
+        values: One row a design, in the order of the labels.
+        rounds: The round that asked it; 0 for one that was attached.
+        front: Whether no other design dominates it.
+        hypervolume: (labels, hypervolume of the first so many).
+    """
+
+    names: tuple[str, ...]
+    larger: tuple[bool, ...]
+    values: tuple[tuple[float, ...], ...]
+    rounds: tuple[int, ...]
+    front: tuple[bool, ...]
+    hypervolume: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportData:
     """One run, as the page shows it.
 
@@ -223,12 +249,14 @@ class ReportData:
         rounds: Finished rounds, in order.
         logos: Letter frequencies before and after; None where positions do not align (molecules, images).
         molecules: Samples before and after of a run whose designs are SMILES; None for every other kind.
+        images: Pairs, prompts and naturalness of a run whose designs are images; None for every other kind.
         kl_budget: Nats from the pretrained model that the recipe allows; None if it fixes alpha instead.
         reward_name: Name of the label, with its unit, for the axes.
         diversity_unit: Unit of `RoundRow.diversity`.
         diversity_max: Largest possible diversity, for example the sequence length; None if unbounded.
         alarms: Sentences that should stop a reader: KL above its budget, many infeasible designs, poor coverage.
         recommendations: What to do next, in sentences.
+        front: What was measured of each design in a run with several objectives; None in every other.
     """
 
     title: str
@@ -245,9 +273,11 @@ class ReportData:
     rounds: tuple[RoundRow, ...] = ()
     logos: LogoData | None = None
     molecules: MoleculeData | None = None
+    images: ImageData | None = None
     kl_budget: float | None = None
     reward_name: str = "reward"
     diversity_unit: str = "positions"
     diversity_max: float | None = None
     alarms: tuple[str, ...] = ()
     recommendations: tuple[str, ...] = ()
+    front: FrontData | None = None

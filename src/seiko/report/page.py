@@ -12,6 +12,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seiko.report.data import ReportData
+from seiko.report.front import front_panels
+from seiko.report.images import image_section
 from seiko.report.molecules import molecule_section
 from seiko.report.panels import logo_panel, reward_panel, small_panels
 from seiko.report.style import DARK, LIGHT, replace_bytes
@@ -30,7 +32,7 @@ def render(data: ReportData) -> str:
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True, keep_trailing_newline=True)  # fmt: skip
     top = headline(data)
-    counts = Counter(row.status for row in data.designs if row.status in ("pending", "failed", "retracted"))
+    counts = Counter(row.status for row in data.designs if row.status not in ("value", "infeasible"))
     return environment.get_template("report.html").render(
         data=data,
         light=LIGHT,
@@ -39,7 +41,9 @@ def render(data: ReportData) -> str:
         reward=reward_panel(data, top),
         panels=small_panels(data, top),
         logo=logo_panel(data),
+        front=None if data.front is None else front_panels(data.front),
         molecules=None if data.molecules is None else molecule_section(data, data.molecules),
+        images=None if data.images is None else image_section(data, data.images),
         designs=top_rows(data),
         long=any(len(row.content) > LONG_DESIGN for row in data.designs),
         round_groups=round_table(data),

@@ -110,10 +110,10 @@ class RankedDesign:
 
 def ranked(data: ReportData, count: int | None = None) -> list[RankedDesign]:
     """Return distinct designs, best first; ties in the order of asking. Replicates are averaged, not maximised."""
-    groups: dict[tuple[str, str], list[DesignRow]] = {}
+    groups: dict[tuple[str, str, str | None], list[DesignRow]] = {}
     for row in answered(data):
         if row.status == "value":
-            groups.setdefault((row.kind, row.content), []).append(row)
+            groups.setdefault((row.kind, row.content, row.prompt), []).append(row)
     means = [
         RankedDesign(
             value=math.fsum(row.value for row in rows if row.value is not None) / len(rows),

@@ -3,13 +3,15 @@
 For short DNA choose `LastLayer(features=Windows(vocabulary=4), symmetry=ReverseComplement())`; for motifs at fixed
 distances in long sequences `LastLayer(features=SpacedPairs(vocabulary=V))`; for count fingerprints
 `GaussianProcess(kernel=Tanimoto(feature=...))`; for vectors, or where thousands of labels are at hand,
-`Ensemble(network=MLP(feature=Identity()))`. `Feasibility` learns which designs can be labelled at all.
+`Ensemble(network=MLP(feature=Identity()))`. Comparisons ("this one is better") need `PreferenceProcess` or
+`PreferenceEnsemble`. `Feasibility` learns which designs can be labelled at all.
 """
 
 from __future__ import annotations
 
-from seiko.rewards.base import Belief, Calibration, FitReport, Posterior, RewardModel
+from seiko.rewards.base import Belief, Calibration, FitReport, Posterior, PreferenceRewardModel, RewardModel
 from seiko.rewards.calibration import calibration, predictive, prequential, spearman
+from seiko.rewards.choices import Choices
 from seiko.rewards.embedding import Embedding
 from seiko.rewards.ensemble import Ensemble, EnsembleBelief
 from seiko.rewards.feasibility import Feasibility, FeasibilityBelief
@@ -20,6 +22,8 @@ from seiko.rewards.last_layer import LastLayer, LastLayerBelief
 from seiko.rewards.learned import Learned
 from seiko.rewards.molecules import Descriptors, MorganCounts
 from seiko.rewards.network import CNN, MLP, Network
+from seiko.rewards.preference_ensemble import PreferenceEnsemble
+from seiko.rewards.preferences import PreferenceProcess
 from seiko.rewards.sgld import SGLD
 from seiko.rewards.spaced_pairs import SpacedPairs
 from seiko.rewards.symmetry import ReverseComplement, Symmetry, orbit
@@ -35,6 +39,7 @@ __all__ = [
     "Belief",
     "Calibration",
     "Candidate",
+    "Choices",
     "Descriptors",
     "Embedding",
     "Ensemble",
@@ -58,6 +63,9 @@ __all__ = [
     "Network",
     "OneHot",
     "Posterior",
+    "PreferenceEnsemble",
+    "PreferenceProcess",
+    "PreferenceRewardModel",
     "ReverseComplement",
     "RewardModel",
     "Schedule",

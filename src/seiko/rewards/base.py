@@ -15,7 +15,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["Belief", "Calibration", "FitReport", "Posterior", "RewardModel"]
+from seiko.rewards.choices import Choices
+
+__all__ = ["Belief", "Calibration", "FitReport", "Posterior", "PreferenceRewardModel", "RewardModel"]
 
 
 @dataclass(frozen=True)
@@ -108,5 +110,26 @@ class RewardModel(Protocol):
             y: `[n]` labels, larger is better.
             noise: `[n]` standard deviation of each label, same units, NaN where it is not known; None if never known.
             seed: Seeds the validation split, the bootstrap and the initial weights.
+        """
+        ...
+
+
+@runtime_checkable
+class PreferenceRewardModel(RewardModel, Protocol):
+    """A reward model that also learns from comparisons; a campaign asks it to as soon as there are any."""
+
+    def fit_with(
+        self, x: Tensor, y: Float[Tensor, "n"], noise: Float[Tensor, "n"] | None, choices: Choices, seed: int
+    ) -> Belief:
+        """Fit scores and answers together; the same arguments give the same belief, bit for bit.
+
+        Without any score the belief's unit is that of the raters' noise: a difference of 1 is odds of e to 1.
+
+        Args:
+            x: `[n, *event]` states that have a score, or are in an answer, or both.
+            y: `[n]` scores, larger is better; NaN where there is none.
+            noise: `[n]` standard deviation of each score, NaN where it is not known; None if never known.
+            choices: Which of some of these states was the best.
+            seed: As in `fit`.
         """
         ...

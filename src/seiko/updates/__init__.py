@@ -1,7 +1,7 @@
 """How the model moves: one problem, several inner optimisers; or how it is steered without moving.
 
 moves      PPO, Distill; MemoryDistill for masked models; DirectBackprop, AdjointMatching, SQDF for
-           differentiable objectives
+           differentiable objectives; DPO on pairs of paths, PreferenceDPO on designs that were compared
 steers     Guidance, SMC
 """
 
@@ -9,6 +9,7 @@ from seiko.updates.adjoint import AdjointMatching
 from seiko.updates.backprop import BiasedGradientWarning, DirectBackprop
 from seiko.updates.base import Anchor, NotMemorylessWarning, Problem, StepReport, Update, UpdateState
 from seiko.updates.distill import Distill
+from seiko.updates.dpo import DPO, PreferenceDPO, PreferenceUpdate
 from seiko.updates.guidance import Guidance, GuidedPolicy
 from seiko.updates.improve import Improvement, improve
 from seiko.updates.memory import MemoryDistill
@@ -20,6 +21,7 @@ from seiko.updates.steering import Steered, Steering, Tilt, fold, hold_budget, t
 from seiko.updates.strength import FixedStrength, KLBudget, Strength
 
 __all__ = [
+    "DPO",
     "PPO",
     "SMC",
     "SQDF",
@@ -36,6 +38,8 @@ __all__ = [
     "LearnedStart",
     "MemoryDistill",
     "NotMemorylessWarning",
+    "PreferenceDPO",
+    "PreferenceUpdate",
     "Problem",
     "Steered",
     "Steering",

@@ -88,7 +88,7 @@ def _non_adaptive(prior: str) -> Method:
         parts: list[dict[str, Any]] = []
         for labels in QUICK_LABELS if quick else LABELS:
             rounds = labels // (QUICK_LABELS[0] if quick else BATCH)
-            options = {"remask": 0.0, "rewrite": 0.0, "steps": STEPS * rounds}
+            options = {"remask": 0.0, "rewrite": 0.0, "splice": 0.0, "steps": STEPS * rounds}
             recipe = _recipe(prior, labels, 1, seed, quick, options)
 
             def judge(campaign: Campaign, first: bool = not parts) -> dict[str, Any]:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from seiko.campaign import Campaign, Comparison, Recipe, UnknownQuery, best_of
-from seiko.campaign.comparisons import Comparisons, check_comparisons
+from seiko.campaign.comparisons import Comparisons, agreement, check_comparisons
 from seiko.campaign.ledger import LedgerCorrupted, NewEvent
+from seiko.designs import Design
+from seiko.rewards import RBF, OneHot, PreferenceProcess
 
 Tiny = Callable[..., Recipe]
 
@@ -91,3 +94,68 @@ def test_an_event_that_names_an_unknown_query_is_refused(campaign: Campaign) -> 
     campaign.ledger.append([NewEvent("compared", {"comparisons": [beats("1-0001", "7-0001").row()]})], expected=2)
     with pytest.raises(LedgerCorrupted, match="7-0001"):
         campaign.state  # noqa: B018
+
+
+def test_agreement_counts_what_was_predicted_before() -> None:
+    predicted = {"a": 2.0, "b": 1.0, "c": 1.0, "d": None}
+    told = [beats("a", "b"), beats("b", "a"), beats("a", "c"), beats("b", "c"), beats("a", "d"), beats("d", "e")]
+    assert agreement(told, predicted) == (2, 3)
+    assert agreement([Comparison(winner="a", loser="b", tie=True)], predicted) == (0, 0)
+
+
+def prefer_a(campaign: Campaign) -> None:
+    """Say of each pair of a batch which has more of the letter A; equals are ties."""
+    queries = campaign.ask()
+    told = []
+    for i, one in enumerate(queries):
+        for other in queries[i + 1 :]:
+            a, b = (query.design.content.count("A") for query in (one, other))
+            winner, loser = (one, other) if a >= b else (other, one)
+            told.append(Comparison(winner=winner.id, loser=loser.id, tie=a == b))
+    campaign.compare(told)
+
+
+def test_a_run_learns_from_comparisons_alone(tmp_path: Path, tiny: Tiny) -> None:
+    recipe = tiny(reward_model=PreferenceProcess(kernel=RBF(feature=OneHot(vocabulary=4))), budget=24, rounds=3)
+    with Campaign.open(tmp_path / "run", recipe) as campaign:
+        for _ in range(2):
+            prefer_a(campaign)
+            campaign.advance()
+        belief, model = campaign.belief(), campaign.model
+        assert belief is not None
+        few, many = model.ingest([Design("CGTCGT"), Design("AAAAAA")])
+        posterior = belief.posterior(model.decode(torch.stack([few, many])))
+        assert posterior.mean[1] > posterior.mean[0] + belief.scale
+        report = campaign.state.reports[-1]
+        assert report.best is None
+        assert report.alpha is not None  # the model was moved
+        assert {query.source for query in campaign.ask()} == {"fresh", "remask"}  # parents without a single number
+        assert all(query.mean is not None for query in campaign.ask())
+        asked, first = campaign.ask(), belief.posterior(model.decode(few[None])).mean
+    with Campaign.open(tmp_path / "run") as again:  # in another process
+        assert again.ask() == asked
+        refitted = again.belief()
+        assert refitted is not None
+        assert torch.equal(refitted.posterior(again.model.decode(few[None])).mean, first)
+
+
+def test_scores_and_comparisons_are_one_fit(tmp_path: Path, tiny: Tiny) -> None:
+    recipe = tiny(reward_model=PreferenceProcess(kernel=RBF(feature=OneHot(vocabulary=4))))
+    with Campaign.open(tmp_path / "run", recipe) as campaign:
+        queries = campaign.ask()
+        campaign.tell({queries[0].id: 5.0, queries[1].id: 6.0})
+        campaign.compare(best_of(queries[2].id, [queries[0].id, queries[1].id, queries[3].id]))
+        campaign.advance()
+        belief, model = campaign.belief(), campaign.model
+        assert belief is not None
+        mean = belief.posterior(model.decode(model.ingest([query.design for query in queries]))).mean
+        assert belief.report.labels == 4
+        assert int(mean.argmax()) == 2
+        assert 4.0 < float(mean.min()) < 8.0  # in the oracle's units
+
+
+def test_a_reward_model_that_cannot_use_them_is_known_beforehand(campaign: Campaign) -> None:
+    assert not campaign.learns_from_comparisons
+    queries = campaign.ask()
+    campaign.compare(best_of(queries[0].id, [query.id for query in queries[1:]]))
+    assert campaign.advance().believed_mean is None  # kept, but nothing was learnt

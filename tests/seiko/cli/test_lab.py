@@ -76,7 +76,7 @@ def test_a_laboratory_goes_through_a_whole_run(seiko: Invoke, tmp_path: Path) ->
     over = seiko("ask", "r")
     assert over.exit_code == 0
     assert len(over.stdout.splitlines()) == 1
-    assert "all rounds are finished" in over.stderr
+    assert "all 2 rounds are finished" in over.stderr
     assert seiko("advance", "r").exit_code == 2
 
 

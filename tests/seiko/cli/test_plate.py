@@ -157,7 +157,7 @@ def test_old_measurements_are_attached(seiko: Invoke, tmp_path: Path) -> None:
     refused = seiko("tell", "r", "bad.csv", "--attach", "--log10", "--minimise")
     assert refused.exit_code == 2
     assert "bad.csv, line 3, column design: 'AXAA' is no design of this run's model" in refused.stderr
-    other = seiko("tell", "r", "bad.csv", "--attach")
+    other = seiko("tell", "r", "-", "--attach", input="design,value\nGGGG,1\n")
     assert "made with --log10 --minimise" in other.stderr
     assert kinds(tmp_path / "r") == ["opened", "attached", "asked"]
 

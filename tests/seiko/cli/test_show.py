@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from seiko.campaign import Campaign
+from seiko.campaign import Campaign, Query, RunState
+from seiko.cli.show import TableFormat, _label_rows, _label_table
+from seiko.designs import Design
 from seiko.models import MaskedLMSource
+from seiko.oracles import Label
 
 Invoke = Callable[..., Result]
 
@@ -28,6 +31,8 @@ def test_status_as_json(seiko: Invoke, waiting: Path) -> None:
     assert values["pending_ids"] == ["1-0001", "1-0002", "1-0003", "1-0004"]
     assert values["labels_left"] == 4
     assert values["next"] == "seiko tell waiting FILE"
+    assert values["stopped_because"] is None
+    assert values["alarms"] == []
     assert values["best"] is None
 
 
@@ -38,6 +43,18 @@ def test_status_in_words_of_a_finished_run(seiko: Invoke, finished_run: Path) ->
     assert lines["labels_used"] == "12"
     assert lines["done"] == "yes"
     assert lines["next"] == f"seiko report {finished_run}"
+
+
+def test_status_says_why_a_run_is_over_and_what_rings(
+    seiko: Invoke, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = json.loads(seiko("status", str(finished_run), "--json").stdout)
+    assert values["stopped_because"] == "all 2 rounds are finished"
+    monkeypatch.setattr("seiko.campaign.alarms.KL_SLACK", 0.0)
+    result = seiko("status", str(finished_run), "--json")
+    [alarm] = [alarm for alarm in json.loads(result.stdout)["alarms"] if alarm["name"] == "kl"]
+    assert "nats from the pretrained one, its budget is" in alarm["sentence"]
+    assert f"alarm: {alarm['sentence']}" in seiko("status", str(finished_run)).stderr
 
 
 def test_status_needs_none_of_the_recipes_modules(
@@ -172,3 +189,15 @@ def test_a_damaged_ledger_is_named(seiko: Invoke, waiting: Path) -> None:
         assert result.exit_code == 1, result.output
         assert "ledger.sqlite" in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_properties_are_columns_of_their_own() -> None:
+    state = RunState()
+    for i, label in enumerate((Label(value=0.5, values=(("qed", 0.7), ("sa", 0.9))), Label.infeasible("no"))):
+        id = f"1-{i:04d}"
+        state.queries[id] = Query(id=id, design=Design("C" * (i + 1), "smiles"), round=1, source="fresh")
+        state.labels[id], state.labelled_at[id] = label, 1
+    table = _label_table(_label_rows(state), TableFormat.csv)
+    first, second = csv.DictReader(io.StringIO(table))
+    assert (first["value"], first["qed"], first["sa"]) == ("0.5", "0.7", "0.9")
+    assert (second["status"], second["qed"]) == ("infeasible", "")

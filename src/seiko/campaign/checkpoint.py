@@ -1,0 +1,77 @@
+"""Open a long run without folding its whole past: the state after some event is kept beside the events.
+
+    state_n = restored(checkpoint of m) then events m+1 .. n,      m <= n
+
+A checkpoint names the digest of event m, and whoever made it had read and verified all events up to m. It is passed
+over if it is damaged, if that digest is not event m's, or if this version of the library folds into another shape; then
+all events are folded, and the next checkpoint is kept. `seiko ledger verify` reads everything again.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from seiko import __version__
+from seiko.campaign.artifacts import LedgerError
+from seiko.campaign.columns import pack, shape, unpack
+from seiko.campaign.ledger import Checkpoint, Ledger
+from seiko.campaign.state import RunState, fold
+
+__all__ = ["EVERY", "MAKER", "keep", "kept", "refresh", "restored"]
+
+EVERY = 20_000
+"""Events that are worth a checkpoint; fewer are folded in less time than it takes to notice."""
+
+SHARE = 10
+"""A checkpoint is as long as the past: the next is kept when the past has grown by one part in so many."""
+
+MAKER = f"seiko {__version__} {hashlib.sha256(shape(RunState).encode()).hexdigest()[:16]}"
+
+
+def refresh(ledger: Ledger, state: RunState) -> None:
+    """Take a state up to the last event, from the checkpoint if it is new; keep another if that took long."""
+    with _no_collection():
+        first, covered = state.last_seq == 0, 0
+        if first and (found := ledger.checkpoint()) is not None and found.maker == MAKER:
+            vars(state).update(vars(restored(found.data)))
+            covered = state.last_seq
+        for event in ledger.read(after=state.last_seq):
+            fold(state, event)
+        if first and state.last_seq - covered >= max(EVERY, covered // SHARE):
+            with suppress(LedgerError):  # a full disk or a reader without rights: it is only a convenience
+                keep(ledger, state)
+
+
+def keep(ledger: Ledger, state: RunState) -> None:
+    """Keep a state as the ledger's checkpoint."""
+    digest = ledger.digest_of(state.last_seq)
+    if digest is not None:
+        ledger.keep_checkpoint(Checkpoint(seq=state.last_seq, digest=digest, maker=MAKER, data=kept(state)))
+
+
+def kept(state: RunState) -> bytes:
+    """Return a state as bytes."""
+    return json.dumps(pack([state], RunState), separators=(",", ":")).encode()
+
+
+def restored(data: bytes) -> RunState:
+    """Return the state that `kept` was given."""
+    (state,) = unpack(json.loads(data), RunState)
+    assert isinstance(state, RunState)
+    return state
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Stop the search for cycles while many objects are made that have none: it would take most of the time."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
