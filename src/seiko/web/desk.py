@@ -12,10 +12,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from pathlib import Path
 
 from seiko.campaign import Campaign, Comparison, RunState, UnknownQuery, best_of
-from seiko.campaign.artifacts import can_write
 from seiko.campaign.ratings import Rating
 from seiko.campaign.state import Query
 from seiko.oracles import Label
@@ -59,25 +57,20 @@ class Desk:
             yield self._campaign
 
     @property
-    def folder(self) -> Path:
-        """Where the run is."""
-        return Path(self._campaign.ledger.root)
-
-    @property
     def name(self) -> str:
         """What the run is called."""
-        return self.folder.absolute().name
+        return self._campaign.ledger.name
 
     @property
     def writable(self) -> bool:
         """Whether anything can be changed."""
-        return self._campaign.ledger.writable and can_write(self.folder)
+        return self._campaign.ledger.writable
 
     @property
-    def done(self) -> bool:
-        """Whether the run is finished."""
+    def stopped_because(self) -> str | None:
+        """Why the run is over, in words; None while it is not."""
         with self._lock:
-            return self._campaign.done
+            return self._campaign.stopped_because
 
     def query(self, id: str) -> Query:
         """Return a query.
