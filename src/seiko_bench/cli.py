@@ -25,7 +25,7 @@ __all__ = ["app"]
 SECONDS = 120.0
 CALLS = 1000
 PRIOR = "seiko:zinc250k"
-OPTIONAL = ("theory", "pmo", "qed", "prior", "faults", "load", "web")
+OPTIONAL = ("theory", "pmo", "qed", "prior", "digits", "estimators", "speed", "faults", "load", "web")
 """Benchmarks with options, or extras of their own: they are made when they are asked for."""
 
 
@@ -34,9 +34,9 @@ class Options:
     """What decides some benchmarks beside their name.
 
     Args:
-        seconds: Processor time of each update in theory's fixed-*.
+        seconds: Processor time of each update in theory's fixed-*, and in estimators.
         calls: Oracle calls of each task of pmo.
-        tasks: Tasks of pmo, with commas between; empty for all.
+        tasks: Tasks of pmo or digits, with commas between; empty for all.
         prior: Molecule model of pmo, qed and prior.
     """
 
@@ -47,7 +47,13 @@ class Options:
 
     def written(self, name: str, method: str) -> str:
         """Return those that a benchmark heeds and that are not as usual, as they are typed."""
-        heeded = {"pmo": ("calls", "tasks", "prior"), "qed": ("prior",), "prior": ("prior",)}.get(name, ())
+        heeded = {
+            "pmo": ("calls", "tasks", "prior"),
+            "qed": ("prior",),
+            "prior": ("prior",),
+            "digits": ("tasks",),
+            "estimators": ("seconds",),
+        }.get(name, ())
         if name == "theory" and method.startswith("fixed-"):
             heeded = ("seconds",)
         usual = Options()
@@ -61,7 +67,12 @@ _console = Console(stderr=True)
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="tfbind8, ehrlich, theory, qed, pmo, prior, faults, load or web")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="tfbind8, ehrlich, theory, qed, pmo, prior, digits, estimators, speed, faults, load or web"
+        ),
+    ],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
     methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A few labels only: does it run?")] = False,
@@ -71,10 +82,10 @@ def bench(
     out: Annotated[Path, typer.Option(help="Folder of the result files.")] = Path("benchmarks/results"),
     figures: Annotated[Path | None, typer.Option(help="Folder of the figures of theory; without it, OUT.")] = None,
     seconds: Annotated[
-        float, typer.Option(min=0.1, help="Processor time of each update in theory's fixed-*.")
+        float, typer.Option(min=0.1, help="Processor time of each update in theory's fixed-* and estimators.")
     ] = SECONDS,
     calls: Annotated[int, typer.Option(min=1, help="Oracle calls of each task of pmo.")] = CALLS,
-    tasks: Annotated[str, typer.Option(help="Only these tasks of pmo, with commas between.")] = "",
+    tasks: Annotated[str, typer.Option(help="Only these tasks of pmo or digits, with commas between.")] = "",
     prior: Annotated[str, typer.Option(help="Molecule model of pmo, qed and prior: seiko:NAME or a folder.")] = PRIOR,
 ) -> None:
     """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json, or OUT/NAME.json without methods."""
@@ -117,6 +128,12 @@ def bench(
 
         for path in draw(out, figures or out):
             print(path)
+    if name == "estimators":
+        from seiko_bench.images.estimators import compare as reached
+
+        found = reached(out)
+        if found is not None:
+            print(found)
     if name == "pmo":
         from seiko_bench.molecules.compare import compare
 
@@ -177,6 +194,21 @@ def _protocol(name: str, options: Options) -> Protocol:
             from seiko_bench.web_load import web
 
             return web()
+        case "digits":
+            from seiko_bench.images.digits import digits
+
+            try:
+                return digits([task for task in options.tasks.split(",") if task])
+            except ValueError as error:
+                raise typer.BadParameter(str(error)) from error
+        case "estimators":
+            from seiko_bench.images.estimators import estimators
+
+            return estimators(options.seconds)
+        case "speed":
+            from seiko_bench.speed.protocol import speed
+
+            return speed()
     if name not in PROTOCOLS:
         raise typer.BadParameter(f"no benchmark is called {name!r}; there are: {', '.join((*PROTOCOLS, *OPTIONAL))}")
     return PROTOCOLS[name]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seiko_bench.molecules.tables import more
+from seiko_bench.speed.tables import sections
 
 __all__ = ["page"]
 
@@ -122,7 +123,17 @@ def page(results: Path) -> str:
             parts.append(_rounds(found))
         for text, header, rows in more(name, found):
             parts += [f"{text}\n", _table(header, rows)]
-    return "\n".join(parts + _theory(results))
+    return "\n".join(parts + _theory(results) + _speed(results))
+
+
+def _speed(results: Path) -> list[str]:
+    """Return the section on speed, a table for each file that there is."""
+    parts: list[str] = []
+    for text, header, rows in sections(results):
+        if not parts:
+            parts.append("## Images: a step of the update, in seconds and bytes\n")
+        parts += [f"{text}\n", _table(header, rows)]
+    return parts
 
 
 def _theory(results: Path) -> list[str]:

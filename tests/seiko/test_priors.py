@@ -15,6 +15,12 @@ def test_a_shipped_prior_is_found_by_name() -> None:
     assert shipped("seiko:tfbind8") == prior_folder("seiko:tfbind8") == folder
 
 
+def test_a_shipped_prior_may_be_in_the_format_of_diffusers() -> None:
+    folder = Path(priors.__file__).parent / "mnist"
+    assert shipped("seiko:mnist") == prior_folder("seiko:mnist") == folder
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 6_000_000
+
+
 @pytest.mark.parametrize("name", ["tfbind8", "facebook/esm2_t6_8M_UR50D", "/somewhere", "", "SEIKO:tfbind8"])
 def test_other_names_are_not_shipped(name: str) -> None:
     assert shipped(name) is None

@@ -26,6 +26,7 @@ from torch import Tensor
 from seiko import config
 from seiko.acquisition import Objective
 from seiko.campaign.attaching import attached_rows, kind_of
+from seiko.campaign.batches import batch_size
 from seiko.campaign.checkpoint import refresh
 from seiko.campaign.comparisons import Comparison, check_comparisons
 from seiko.campaign.errors import (
@@ -240,7 +241,8 @@ class Campaign:
             asked = state.asked(state.round)
             left = max(0, recipe.budget - state.charged)
             if n is None:
-                more = 0 if asked and not another else max(1, -(-left // (recipe.rounds - len(state.reports))))
+                planned = batch_size(left, recipe.rounds, recipe.batches, len(state.reports))
+                more = 0 if asked and not another else max(1, planned)
             else:
                 more = n if another else max(0, n - len(asked))
             if more > left:

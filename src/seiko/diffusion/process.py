@@ -134,6 +134,11 @@ class DDIM:
             x_0 = x_0.clamp(-self.clip, self.clip)
         return DenoisingTransition(scale(alpha_s) * x_0 + scale(direction) * eps, scale(std), x_0)
 
+    def denoised(self, prediction: Tensor, x_t: State, t: Float[Tensor, ""]) -> State:
+        """Return x_0_hat from a prediction at time t, unclamped."""
+        alpha_t, sigma_t = (scale.to(x_t.dtype) for scale in (self.schedule.alpha(t), self.schedule.sigma(t)))
+        return self._split(prediction, x_t, alpha_t, sigma_t)[0]
+
     def _split(self, prediction: Tensor, x_t: Tensor, alpha_t: Tensor, sigma_t: Tensor) -> tuple[Tensor, Tensor]:
         """Return (x_0_hat, eps_hat) from whatever the model predicts."""
         match self.predicts:

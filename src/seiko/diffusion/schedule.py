@@ -82,20 +82,39 @@ class BetaSchedule:
     lies before the first one: scale 1 if `end_at_data`, else the scale of the first step, as Stable Diffusion has it.
 
     Args:
-        kind: ``"linear"`` in beta, ``"scaled_linear"`` in sqrt(beta).
+        kind: ``"linear"`` in beta, ``"scaled_linear"`` in sqrt(beta), ``"squared_cosine"`` (diffusers'
+            `squaredcos_cap_v2`): alpha_t² = cos²(pi/2 (t + .008) / 1.008) with betas of at most .999.
         num_train_steps: Steps that the model was trained with.
-        beta_start: First beta.
-        beta_end: Last beta.
+        beta_start: First beta; not used by ``"squared_cosine"``.
+        beta_end: Last beta; likewise.
         offset: Added to every visited training step (diffusers' `steps_offset`; 1 for Stable Diffusion).
         end_at_data: diffusers' `set_alpha_to_one`. If true the last step has no noise, hence no density and no KL.
+        spacing: diffusers' `timestep_spacing`: ``"leading"`` counts up from the least noisy training step,
+            ``"trailing"`` down from the noisiest, which a model of few steps should start from.
+        stop: Training step at which sampling stops, in place of the data; the steps are then spread evenly from the
+            noisiest down to it, whatever `spacing`. Its noise keeps the last steps' densities wide; a model that stops
+            so removes the rest itself.
+
+    References:
+        Ho, Jain, Abbeel, "Denoising Diffusion Probabilistic Models", 2020, https://arxiv.org/abs/2006.11239;
+        Nichol, Dhariwal, "Improved Denoising Diffusion Probabilistic Models", 2021, https://arxiv.org/abs/2102.09672
+        (Eq. 17: the squared cosine);
+        Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2024,
+        https://arxiv.org/abs/2305.08891 (table 2: the spacings).
     """
 
-    kind: Literal["linear", "scaled_linear"] = "linear"
+    kind: Literal["linear", "scaled_linear", "squared_cosine"] = "linear"
     num_train_steps: int = 1000
     beta_start: float = 1e-4
     beta_end: float = 0.02
     offset: int = 0
     end_at_data: bool = True
+    spacing: Literal["leading", "trailing"] = "leading"
+    stop: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.stop is not None and not 0 <= self.stop < self.num_train_steps - 1:
+            raise ValueError(f"stop must be a training step from 0 to {self.num_train_steps - 2}, got {self.stop}")
 
     @classmethod
     def stable_diffusion(cls) -> BetaSchedule:
@@ -105,18 +124,31 @@ class BetaSchedule:
     @cached_property
     def alpha_squared(self) -> Float[Tensor, "n"]:
         """Cumulative products by training step, with the scale of t = 0 put in front."""
-        power = 0.5 if self.kind == "scaled_linear" else 1.0
         # in single precision, as diffusers and the models' training had it
-        beta = torch.linspace(
-            self.beta_start**power, self.beta_end**power, self.num_train_steps, dtype=torch.float32
-        ) ** (1 / power)
-        product = torch.cumprod(1 - beta, dim=0)
+        product = torch.cumprod(1 - self._beta(), dim=0)
         first = torch.ones(1) if self.end_at_data else product[:1]
         return torch.cat([first, product]).double()
 
+    def _beta(self) -> Float[Tensor, "n"]:
+        if self.kind == "squared_cosine":
+            t = torch.arange(self.num_train_steps + 1, dtype=torch.float64) / self.num_train_steps
+            signal = torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
+            return (1 - signal[1:] / signal[:-1]).clamp(max=0.999).float()
+        power = 0.5 if self.kind == "scaled_linear" else 1.0
+        ends = (self.beta_start**power, self.beta_end**power)
+        return torch.linspace(*ends, self.num_train_steps, dtype=torch.float32) ** (1 / power)
+
     def times(self, num_steps: int) -> Float[Tensor, "k"]:
-        """Return diffusers' "leading" spacing as times, with 0 in front."""
+        """Return diffusers' spacing as times with 0 in front, or the even spacing down to `stop`."""
+        if self.stop is not None:
+            _check_steps(num_steps, self.num_train_steps - 1 - self.stop)
+            grid = torch.linspace(self.stop, self.num_train_steps - 1, num_steps + 1, dtype=torch.float64)
+            return (grid.round() + 1) / self.num_train_steps
         _check_steps(num_steps, self.num_train_steps)
+        if self.spacing == "trailing":
+            down = torch.arange(num_steps, dtype=torch.float64) * (self.num_train_steps / num_steps)
+            down = (self.num_train_steps - down).round().flip(0)
+            return torch.cat([torch.zeros(1, dtype=torch.float64), down]) / self.num_train_steps
         stride = self.num_train_steps // num_steps
         if (num_steps - 1) * stride + self.offset + 1 > self.num_train_steps:
             raise ValueError(

@@ -2,7 +2,10 @@
 
 sequences      TFBind8, Ehrlich
 molecules      QED, PenalisedLogP, SA, MoleculeProperty, PMO; by name with oracle_named
-your own       PythonFunction, by module:function; Command, Service, Workers, OnExecutor outside of this process
+images         JPEGIncompressibility, JPEGCompressibility, StrokeThickness, DigitQuality, Aesthetic, CLIPScore,
+               PickScore, HPSv2; by name with image_oracle_named
+your own       PythonFunction and, for images, ImageFunction, by module:function; Command, Service, Workers, OnExecutor
+               outside of this process
 around others  Desired with a desirability, WeightedMean, WeightedGeometricMean
 """
 
@@ -25,6 +28,19 @@ from seiko.oracles.ehrlich import Ehrlich, tokens_to_designs
 from seiko.oracles.ehrlich_function import EhrlichFunction
 from seiko.oracles.external import Command, OnExecutor, OracleFailed, Service, Workers, external_oracle
 from seiko.oracles.function import PythonFunction
+from seiko.oracles.images import (
+    IMAGE_ORACLES,
+    Aesthetic,
+    CLIPScore,
+    DigitQuality,
+    HPSv2,
+    ImageFunction,
+    JPEGCompressibility,
+    JPEGIncompressibility,
+    PickScore,
+    StrokeThickness,
+    image_oracle_named,
+)
 from seiko.oracles.molecules import (
     MOLECULE_ORACLES,
     PMO,
@@ -39,20 +55,28 @@ from seiko.oracles.named import oracle_from
 from seiko.oracles.tfbind8 import TFBind8
 
 __all__ = [
+    "IMAGE_ORACLES",
     "MOLECULE_ORACLES",
     "PMO",
     "PMO_TASKS",
     "QED",
     "SA",
     "Above",
+    "Aesthetic",
     "Below",
+    "CLIPScore",
     "Command",
     "Desirability",
     "Desired",
+    "DigitQuality",
     "DoubleSigmoid",
     "Ehrlich",
     "EhrlichFunction",
     "Gaussian",
+    "HPSv2",
+    "ImageFunction",
+    "JPEGCompressibility",
+    "JPEGIncompressibility",
     "Label",
     "Measured",
     "MoleculeProperty",
@@ -60,6 +84,7 @@ __all__ = [
     "Oracle",
     "OracleFailed",
     "PenalisedLogP",
+    "PickScore",
     "PythonFunction",
     "Ramp",
     "ReverseSigmoid",
@@ -67,11 +92,13 @@ __all__ = [
     "Sigmoid",
     "Step",
     "StreamingOracle",
+    "StrokeThickness",
     "TFBind8",
     "WeightedGeometricMean",
     "WeightedMean",
     "Workers",
     "external_oracle",
+    "image_oracle_named",
     "oracle_from",
     "oracle_named",
     "tokens_to_designs",

@@ -9,6 +9,7 @@ __all__ = ["SHIPPED", "SIDE_FILE", "locate", "prior_folder", "shipped"]
 
 SHIPPED = "seiko:"
 SIDE_FILE = "seiko.json"  # beside the weights: alphabet, length, where it came from
+CONFIGURATIONS = ("config.json", "model_index.json")  # one of them makes a folder a model; the second is diffusers'
 
 
 def shipped(name: str) -> Path | None:
@@ -21,8 +22,9 @@ def shipped(name: str) -> Path | None:
         return None
     priors = Path(__file__).parent
     folder = priors / name.removeprefix(SHIPPED)
-    if folder.parent != priors or not (folder / "config.json").is_file():
-        known = ", ".join(sorted(f"{SHIPPED}{path.parent.name}" for path in priors.glob("*/config.json")))
+    if folder.parent != priors or not any((folder / file).is_file() for file in CONFIGURATIONS):
+        found = {path.parent.name for file in CONFIGURATIONS for path in priors.glob(f"*/{file}")}
+        known = ", ".join(sorted(f"{SHIPPED}{model}" for model in found))
         raise FileNotFoundError(f"no shipped prior is called {name!r}; there are: {known or 'none'}")
     return folder
 

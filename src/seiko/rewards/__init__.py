@@ -3,8 +3,8 @@
 For short DNA choose `LastLayer(features=Windows(vocabulary=4), symmetry=ReverseComplement())`; for motifs at fixed
 distances in long sequences `LastLayer(features=SpacedPairs(vocabulary=V))`; for count fingerprints
 `GaussianProcess(kernel=Tanimoto(feature=...))`; for vectors, or where thousands of labels are at hand,
-`Ensemble(network=MLP(feature=Identity()))`. Comparisons ("this one is better") need `PreferenceProcess` or
-`PreferenceEnsemble`. `Feasibility` learns which designs can be labelled at all.
+`Ensemble(network=MLP(feature=Identity()))`; for images `Ensemble(network=PixelCNN())`. Comparisons ("this one is
+better") need `PreferenceProcess` or `PreferenceEnsemble`. `Feasibility` learns which designs can be labelled at all.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from seiko.rewards.last_layer import LastLayer, LastLayerBelief
 from seiko.rewards.learned import Learned
 from seiko.rewards.molecules import Descriptors, MorganCounts
 from seiko.rewards.network import CNN, MLP, Network
+from seiko.rewards.pixels import DigitFeatures, PixelCNN
 from seiko.rewards.preference_ensemble import PreferenceEnsemble
 from seiko.rewards.preferences import PreferenceProcess
 from seiko.rewards.sgld import SGLD
 from seiko.rewards.spaced_pairs import SpacedPairs
 from seiko.rewards.symmetry import ReverseComplement, Symmetry, orbit
 from seiko.rewards.training import Schedule
+from seiko.rewards.vision import VisionEmbedding
 from seiko.rewards.window_kernel import WindowKernel
 from seiko.rewards.windows import Windows
 
@@ -41,6 +43,7 @@ __all__ = [
     "Candidate",
     "Choices",
     "Descriptors",
+    "DigitFeatures",
     "Embedding",
     "Ensemble",
     "EnsembleBelief",
@@ -62,6 +65,7 @@ __all__ = [
     "MorganCounts",
     "Network",
     "OneHot",
+    "PixelCNN",
     "Posterior",
     "PreferenceEnsemble",
     "PreferenceProcess",
@@ -75,6 +79,7 @@ __all__ = [
     "Symmetrised",
     "Symmetry",
     "Tanimoto",
+    "VisionEmbedding",
     "WindowKernel",
     "Windows",
     "calibration",

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 from seiko.campaign import Campaign, Comparison, RunState, UnknownQuery, best_of
+from seiko.campaign.artifacts import LedgerReadOnly
 from seiko.campaign.ratings import Rating
 from seiko.campaign.state import Query
 from seiko.oracles import Label
@@ -64,7 +65,11 @@ class Desk:
     @property
     def writable(self) -> bool:
         """Whether anything can be changed."""
-        return self._campaign.ledger.writable
+        try:
+            self._campaign.ledger.require_writable()
+        except LedgerReadOnly:
+            return False
+        return True
 
     @property
     def stopped_because(self) -> str | None:

@@ -5,7 +5,14 @@ import torch
 
 from seiko.diffusion import BetaSchedule, CosineSchedule, Schedule
 
-SCHEDULES = [CosineSchedule(), CosineSchedule(end=0.02), BetaSchedule(), BetaSchedule.stable_diffusion()]
+SCHEDULES = [
+    CosineSchedule(),
+    CosineSchedule(end=0.02),
+    BetaSchedule(),
+    BetaSchedule.stable_diffusion(),
+    BetaSchedule(kind="squared_cosine", spacing="trailing"),
+    BetaSchedule(kind="squared_cosine", stop=56),
+]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -59,3 +66,20 @@ def test_numbers_of_steps_that_do_not_exist_are_refused() -> None:
         BetaSchedule().times(1001)
     with pytest.raises(ValueError, match="starts beyond the last of 1000 training steps"):
         BetaSchedule.stable_diffusion().times(1000)
+
+
+def test_trailing_starts_from_the_noisiest_step() -> None:
+    schedule = BetaSchedule(spacing="trailing")
+    assert schedule.training_step(schedule.times(4)[1:]).tolist() == [249, 499, 749, 999]
+    assert schedule.training_step(schedule.times(3)[1:]).tolist() == [332, 666, 999]
+
+
+def test_a_chain_may_stop_while_there_is_noise() -> None:
+    schedule = BetaSchedule(kind="squared_cosine", stop=56)
+    times = schedule.times(20)
+    assert schedule.training_step(times).tolist()[::10] == [56, 528, 999]
+    assert float(schedule.sigma(times[0])) == pytest.approx(0.1, abs=0.01)
+    with pytest.raises(ValueError, match="stop must be a training step from 0 to 998, got 999"):
+        BetaSchedule(stop=999)
+    with pytest.raises(ValueError, match="at most 943"):
+        schedule.times(944)

@@ -16,6 +16,8 @@ from seiko.updates import SQDF, Anchor, DirectBackprop, LearnedStart, Problem, U
         ({"discount": 0.0}, r"discount must lie in \(0, 1\], got 0"),
         ({"discount": 1.1}, r"discount must lie in \(0, 1\], got 1.1"),
         ({"share": 0.0}, r"share must lie in \(0, 1\], got 0"),
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"outside": -1}, "outside must be a number of steps of at least 0, got -1"),
     ],
 )
 def test_wrong_numbers_are_refused(wrong: dict[str, Any], message: str) -> None:
@@ -74,3 +76,36 @@ def test_a_step_reports_the_policy_before_it(gaussian: Any) -> None:
     ]
     assert seen[0].kls == pytest.approx((0, 0), abs=1e-6)
     assert seen[-1].value > seen[0].value + 0.2
+
+
+def test_the_kl_of_the_learnt_steps_estimates_that_of_all(gaussian: Any) -> None:
+    with torch.no_grad():
+        gaussian.policy.parameters()[1].add_(0.3)
+    frozen = UpdateState(torch.optim.SGD(gaussian.policy.parameters(), lr=0.0))
+
+    def kl(update: SQDF, seed: int) -> float:
+        problem = gaussian.problem(0.2)
+        return update.step(frozen, gaussian.policy, problem, None, Noise.seeded(seed, 64)).kls[0]
+
+    exact = [kl(SQDF(), seed) for seed in range(30)]
+    for outside in (0, 1):
+        found = [kl(SQDF(share=0.34, outside=outside), seed) for seed in range(30)]
+        assert found != pytest.approx(exact, rel=1e-3)
+        assert sum(found) / 30 == pytest.approx(sum(exact) / 30, rel=0.25)
+    assert kl(SQDF(share=0.34, outside=99), 0) == pytest.approx(exact[0])
+    assert kl(SQDF(share=0.34), 0) == pytest.approx(exact[0])
+
+
+def test_states_serve_again_in_every_epoch(gaussian: Any) -> None:
+    """The reward and the KL reported are those before the first epoch; more epochs go further."""
+    start = [p.detach().clone() for p in gaussian.policy.parameters()]
+    moved = []
+    for epochs in (1, 4):
+        with torch.no_grad():
+            for p, value in zip(gaussian.policy.parameters(), start, strict=True):
+                p.copy_(value)
+        update = SQDF(learning_rate=0.01, epochs=epochs)
+        seen = update.step(update.init(gaussian.policy), gaussian.policy, gaussian.problem(), None, Noise.seeded(0, 64))
+        assert seen.kls[0] == pytest.approx(0, abs=1e-6)
+        moved.append(float((gaussian.policy.parameters()[1].detach() - start[1]).abs().mean()))
+    assert moved[1] > 2 * moved[0] > 0

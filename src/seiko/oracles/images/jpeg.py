@@ -1,0 +1,115 @@
+"""The size of an image as a JPEG file, in kilobytes: a reward that has no gradient.
+
+    incompressibility(x) = bytes / 1000,      compressibility(x) = -bytes / 1000
+
+What is smooth compresses well, what is full of detail does not. Both are rewards that everybody can compute and nobody
+needs, which makes them good tests: whatever a model does to raise them can be seen.
+
+References:
+    Black et al., "Training Diffusion Models with Reinforcement Learning", 2023, https://arxiv.org/abs/2305.13301
+    (section 5.1: both rewards).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from seiko.designs import Design
+from seiko.oracles.base import Label
+from seiko.oracles.images.answer import KIND, answer
+from seiko.oracles.noise import check_noise
+
+__all__ = ["JPEGCompressibility", "JPEGIncompressibility", "jpeg_kilobytes"]
+
+
+def jpeg_kilobytes(pixels: Float[Tensor, "c h w"], quality: int = 95) -> float:
+    """Return the size of an image in [0, 1] as a baseline JPEG, in units of 1,000 bytes."""
+    from PIL import Image
+
+    rows = (pixels * 255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+    image = Image.fromarray(rows[..., 0] if rows.shape[2] == 1 else rows)
+    file = io.BytesIO()
+    image.save(file, format="JPEG", quality=quality)
+    return file.tell() / 1000
+
+
+def _check_quality(quality: int) -> None:
+    if not 1 <= quality <= 95:
+        raise ValueError(f"quality must be a JPEG quality from 1 to 95, got {quality}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JPEGIncompressibility:
+    """Answer images with the size of their JPEG file, kilobytes.
+
+    Args:
+        quality: JPEG quality, 1 to 95.
+        noise: Standard deviation of the Gaussian measurement noise, kilobytes.
+        seed: Seed of the noise; the same design always gets the same label.
+
+    Raises:
+        ValueError: If the quality or the noise is out of range.
+    """
+
+    quality: int = 95
+    noise: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_quality(self.quality)
+        check_noise(self.noise)
+
+    @property
+    def name(self) -> str:
+        """Name of the oracle in reports."""
+        return "JPEG size (kB)"
+
+    @property
+    def kind(self) -> str:
+        """Kind of the designs that are answered."""
+        return KIND
+
+    def __call__(self, designs: Sequence[Design]) -> list[Label]:
+        """Return one label for each design, in order."""
+        return answer(designs, lambda x, _: jpeg_kilobytes(x, self.quality), noise=self.noise, seed=self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JPEGCompressibility:
+    """Answer images with minus the size of their JPEG file, kilobytes.
+
+    Args:
+        quality: JPEG quality, 1 to 95.
+        noise: Standard deviation of the Gaussian measurement noise, kilobytes.
+        seed: Seed of the noise; the same design always gets the same label.
+
+    Raises:
+        ValueError: If the quality or the noise is out of range.
+    """
+
+    quality: int = 95
+    noise: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_quality(self.quality)
+        check_noise(self.noise)
+
+    @property
+    def name(self) -> str:
+        """Name of the oracle in reports."""
+        return "JPEG size (-kB)"
+
+    @property
+    def kind(self) -> str:
+        """Kind of the designs that are answered."""
+        return KIND
+
+    def __call__(self, designs: Sequence[Design]) -> list[Label]:
+        """Return one label for each design, in order."""
+        return answer(designs, lambda x, _: -jpeg_kilobytes(x, self.quality), noise=self.noise, seed=self.seed)

@@ -1,0 +1,165 @@
+"""`seiko bench digits`: mean true reward of fresh images against labels bought, on the MNIST model.
+
+    seiko-ucb         the recipe `digits` as it is: linear regression on learned features, mean + std
+    seiko-bootstrap   maximum over an ensemble of networks on pixels
+    greedy            the mean alone
+    non-adaptive      all labels at once for fresh draws of the prior, then one update as long as all rounds together;
+                      another run for each number of labels
+    online-ppo        every label goes to an i.i.d. draw of the current model, which PPO moves towards the mean of what
+                      was learnt from all labels, without optimism
+    guidance          nothing is trained: the pretrained model, steered by the gradient of the belief
+
+Two oracles: `incompressibility` (size as JPEG), which has no gradient, and `thickness` (width of strokes). Each run is
+judged after each round on 200 fresh images of the model, which no method sees: the true reward; naturalness, the share
+that a classifier takes for the digit asked for; and the round's own shift of features from the pretrained model's.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from seiko.campaign import Campaign, Recipe, run
+from seiko.imaging import pixels_of
+from seiko.imaging.digits import DIGITS, digit_classifier
+from seiko.oracles import image_oracle_named
+from seiko_bench.molecules.fresh import wall_seconds
+from seiko_bench.molecules.kept import kept
+from seiko_bench.protocols import Method, Protocol
+from seiko_recipes.images import digits as recipe_of
+
+__all__ = ["TASKS", "digits"]
+
+TASKS = ("incompressibility", "thickness")
+LABELS = (250, 500, 1000)
+"""Numbers of labels that the table shows, beside 0."""
+BATCH, SAMPLES = 250, 200
+STEPS: int = inspect.signature(recipe_of).parameters["steps"].default  # a round
+QUICK: Mapping[str, Any] = {"samples": 8, "steps": 1, "pool": 24, "look": 12, "num_steps": 4}
+QUICK_LABELS = (10, 20)
+_SEED = 1
+
+ADAPTIVE: Mapping[str, Mapping[str, Any]] = {
+    "seiko-ucb": {},
+    "seiko-bootstrap": {"acquisition": "bootstrap", "reward": "ensemble"},
+    "greedy": {"acquisition": "greedy"},
+    "online-ppo": {"selection": "everything", "acquisition": "greedy", "update": "ppo"},
+    "guidance": {"update": "guidance", "beta": 0.0},
+}
+"""Options of the recipe `digits`."""
+
+SHOWN = ("mean", "accuracy", "shift", "kl", "diversity")
+
+
+def digits(tasks: Sequence[str] = ()) -> Protocol:
+    """Return the benchmark with all its methods.
+
+    Raises:
+        ValueError: If there is no oracle of such a name.
+    """
+    chosen = tuple(tasks) or TASKS
+    if unknown := [task for task in chosen if task not in TASKS]:
+        raise ValueError(f"digits has the tasks {', '.join(TASKS)}, not {unknown[0]!r}")
+    methods: dict[str, Method] = {name: _adaptive(chosen, options) for name, options in ADAPTIVE.items()}
+    methods["non-adaptive"] = _non_adaptive(chosen)
+    keys = [f"{task}.{key}_{labels}" for task in chosen for labels in (0, *LABELS) for key in SHOWN]
+    return Protocol(
+        f"MNIST: {LABELS[-1]:,} labels, {BATCH} a round; {SAMPLES} fresh images of the model after each",
+        methods,
+        (*keys, *(f"{task}.{key}" for task in chosen for key in ("best", "seconds"))),
+    )
+
+
+def _adaptive(tasks: Sequence[str], options: Mapping[str, Any]) -> Method:
+    def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+        budget, batch = (QUICK_LABELS[-1], QUICK_LABELS[0]) if quick else (LABELS[-1], BATCH)
+        found = {}
+        for task in tasks:
+            recipe = _recipe(task, budget, budget // batch, seed, quick, options)
+            found[task] = _shown(_run(recipe, folder / task, quick, first=0))
+        return {"seed": seed} | found
+
+    return method
+
+
+def _non_adaptive(tasks: Sequence[str]) -> Method:
+    def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+        found = {}
+        for task in tasks:
+            parts: list[dict[str, Any]] = []
+            for labels in QUICK_LABELS if quick else LABELS:
+                rounds = labels // (QUICK_LABELS[0] if quick else BATCH)
+                options = {"steps": 1 if quick else STEPS * rounds}
+                recipe = _recipe(task, labels, 1, seed, quick, options)
+                parts.append(_run(recipe, folder / task / str(labels), quick, first=1 if parts else 0))
+            curve = [row for part in parts for row in part["curve"]]
+            seconds = round(sum(part["seconds"] for part in parts), 1)
+            found[task] = _shown({"curve": curve, "best": parts[-1]["best"], "seconds": seconds})
+        return {"seed": seed} | found
+
+    return method
+
+
+def _recipe(task: str, budget: int, rounds: int, seed: int, quick: bool, options: Mapping[str, Any]) -> Recipe:
+    small = QUICK if quick else {}
+    return recipe_of(**{"oracle": task, "budget": budget, "rounds": rounds, "seed": seed, **small, **options})
+
+
+def _run(recipe: Recipe, folder: Path, quick: bool, first: int) -> dict[str, Any]:
+    """Run a recipe or resume it, and judge its rounds from the first asked for on, once."""
+    samples = QUICK["look"] if quick else SAMPLES
+    with Campaign.open(folder, recipe) as campaign:
+        run(campaign)
+
+        def make() -> dict[str, Any]:
+            rounds = range(first, len(campaign.state.reports) + 1)
+            best = max(label.value for _, label in campaign.state.values() if label.value is not None)
+            curve = [_row(campaign, i, samples) for i in rounds]
+            return {"curve": curve, "best": best, "seconds": wall_seconds(campaign)}
+
+        return kept(folder / "judged.json", {"samples": samples, "first": first}, make)
+
+
+@torch.no_grad()
+def _row(campaign: Campaign, round: int, samples: int) -> dict[str, Any]:
+    """Return what fresh images of the model after a round are like.
+
+    Returns:
+        labels: Bought so far.
+        mean: Mean true reward of the images that the oracle answers; None if there are none.
+        accuracy: Share that the classifier takes for the digit asked for.
+        shift: Fréchet shift of the classifier's features from the pretrained model's, that the round's look found.
+        kl: Path KL from the pretrained model that it found, nats.
+        diversity: Mean pairwise distance of pixels that it found.
+    """
+    report = campaign.state.reports[round - 1] if round else None
+    designs = campaign.sample(samples, seed=_SEED, round=round)
+    oracle = campaign.recipe.oracle
+    assert oracle is not None
+    noiseless = image_oracle_named(_task(campaign.recipe))
+    values = [label.value for label in noiseless(designs) if label.value is not None]
+    seen = [design for design in designs if design.valid]
+    likeliest = digit_classifier()(pixels_of(seen)).argmax(1).tolist()
+    right = sum(design.prompt == DIGITS[digit] for design, digit in zip(seen, likeliest, strict=True))
+    return {
+        "labels": report.labels_used if report else 0,
+        "mean": float(np.mean(values)) if values else None,
+        "accuracy": right / len(designs),
+        "shift": report.naturalness.shift if report and report.naturalness else 0.0,
+        "kl": report.kl_pretrained if report else 0.0,
+        "diversity": report.diversity if report else None,
+    }
+
+
+def _task(recipe: Recipe) -> str:
+    return next(task for task in TASKS if isinstance(recipe.oracle, type(image_oracle_named(task))))
+
+
+def _shown(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with what the table shows of the curve, by the number of labels."""
+    return {f"{key}_{row['labels']}": row[key] for row in found["curve"] for key in SHOWN} | found

@@ -1,0 +1,232 @@
+"""Recipes for images in pixel space: the shipped model of MNIST's digits, and one of ImageNet that you have.
+
+The numbers here are those that were measured in `docs/log.md`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from seiko.campaign import Fresh, Prompts, Recipe
+from seiko.models import UNET_LAYERS, FullFineTuning, LoRA, PixelImageSource
+from seiko.oracles import image_oracle_named
+from seiko.rewards import RBF, DigitFeatures, Ensemble, GaussianProcess, LastLayer, Learned, PixelCNN, RewardModel
+from seiko.updates import PPO, SQDF, AdjointMatching, DirectBackprop, Distill, Guidance, Steering, Update
+from seiko_recipes.choices import AcquisitionName, SelectionName, acquisition_of, selection_of, strength_of
+
+__all__ = ["digits", "imagenet64"]
+
+UpdateName = Literal["backprop", "adjoint", "sqdf", "ppo", "distill", "guidance", "none"]
+RewardName = Literal["ensemble", "last", "gp"]
+
+
+def digits(
+    *,
+    oracle: str = "incompressibility",
+    classes: str = "0123456789",
+    budget: int = 1000,
+    rounds: int = 4,
+    seed: int = 0,
+    preset: Literal["full", "demo"] = "full",
+    update: UpdateName = "sqdf",
+    acquisition: AcquisitionName = "ucb",
+    final_acquisition: AcquisitionName | None = "greedy",
+    selection: SelectionName = "top",
+    reward: RewardName = "last",
+    c: float = 1.0,
+    kl_budget: float | None = 10.0,
+    alpha: float = 0.1,
+    beta: float = 0.02,
+    steps: int = 20,
+    final_steps: int | None = None,
+    samples: int = 32,
+    num_steps: int = 15,
+    window: int | None = 5,
+    share: float = 0.15,
+    pool: int = 500,
+    look: int = 150,
+    lora: int | None = None,
+    noise: float = 0.0,
+    prior: str = "seiko:mnist",
+) -> Recipe:
+    """Draw digits with a property that is costly to measure: large or small files, thick strokes, legibility.
+
+    Args:
+        oracle: incompressibility, compressibility, thickness, quality, or your own as module:function, called with one
+            image's pixels and its class; people answer by ask and tell whatever stands here.
+        classes: Which digits are drawn, each equally often.
+        budget: Labels in all.
+        rounds: Batches that they are bought in.
+        seed: Seeds everything.
+        preset: "demo" is small enough for a first look: 60 labels in 2 rounds, whatever budget and rounds say.
+        update: How the model moves; "guidance" steers the pretrained model and trains nothing, "none" leaves it as it
+            is.
+        acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble".
+        final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
+            which it always is where selection is "everything".
+        selection: How a batch is chosen; "everything" labels each i.i.d. draw, as the paper does.
+        reward: "ensemble": small networks on pixels; "last": linear regression on such networks' last layers; "gp":
+            Gaussian process on the features of a frozen digit classifier.
+        c: Standard deviations of optimism in "ucb".
+        kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
+        alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
+        beta: Coefficient of the previous anchor, reward standard deviations a nat.
+        steps: Steps of the update a round.
+        final_steps: Steps of the last round, whose model is the result; none for as many as before.
+        samples: Images drawn a step.
+        num_steps: Denoising steps.
+        window: Most steps that "backprop" carries a gradient through; how many is drawn anew each time; none for all.
+        share: Share of the steps that "adjoint", "sqdf", "ppo" and "distill" learn from each time.
+        pool: Candidates that a batch is chosen from.
+        look: Fresh samples that a round is judged by.
+        lora: Rank of LoRA adapters; none trains all weights.
+        noise: Standard deviation of the measurement noise added, in units of the oracle.
+        prior: The pretrained model, in diffusers' format, whose classes are the digits.
+    """
+    paper = selection == "everything"
+    if preset == "demo":
+        budget, rounds, steps, final_steps, samples, num_steps, pool, look = 60, 2, 4, None, 16, 10, 90, 24
+    if "bootstrap" in (acquisition, final_acquisition) and reward != "ensemble":
+        raise ValueError(f"acquisition bootstrap needs an ensemble, got reward {reward}: choose reward ensemble")
+    return Recipe(
+        name="digits",
+        model=PixelImageSource(
+            name=prior,
+            tuning=FullFineTuning() if lora is None else LoRA(rank=lora, target_modules=UNET_LAYERS),
+            num_steps=num_steps,
+        ),
+        prompts=Prompts(querying=tuple(classes)),
+        oracle=image_oracle_named(oracle, noise=noise, seed=seed),
+        reward_model=_reward(reward),
+        acquisition=acquisition_of(acquisition, c),
+        final_acquisition=None if paper or final_acquisition is None else acquisition_of(final_acquisition, c),
+        update=_update(update, window, share, num_steps, lora is not None),
+        strength=strength_of(kl_budget, alpha, beta, rate=0.1),
+        steps=steps,
+        final_steps=final_steps,
+        samples=samples,
+        look=look,
+        naturalness=DigitFeatures(),
+        candidates=(Fresh(),),
+        pool=pool,
+        selection=selection_of(selection),
+        budget=budget,
+        rounds=rounds,
+        seed=seed,
+    )
+
+
+def imagenet64(
+    *,
+    prior: str,
+    oracle: str = "compressibility",
+    classes: str = "207,281,360,387,974,88,979,417,279",
+    budget: int = 1024,
+    rounds: int = 4,
+    seed: int = 0,
+    update: UpdateName = "sqdf",
+    acquisition: AcquisitionName = "ucb",
+    selection: SelectionName = "top",
+    reward: Literal["ensemble", "last"] = "last",
+    c: float = 1.0,
+    kl_budget: float | None = 20.0,
+    alpha: float = 0.1,
+    beta: float = 0.02,
+    steps: int = 50,
+    samples: int = 16,
+    num_steps: int = 50,
+    window: int | None = 5,
+    share: float = 0.1,
+    pool: int = 512,
+    look: int = 64,
+    lora: int | None = 8,
+    noise: float = 0.0,
+    device: str = "cuda",
+) -> Recipe:
+    """Draw pictures of ImageNet's classes at 64 pixels; needs a trained model in diffusers' format, and a GPU.
+
+    Args:
+        prior: A class-conditional `UNet2DModel` in diffusers' format: a folder or a hub name.
+        oracle: compressibility, incompressibility, or your own as module:function, called with one image's pixels and
+            the number of its class; people answer by ask and tell whatever stands here.
+        classes: Numbers of the classes that are drawn, with commas between, each equally often.
+        budget: Labels in all.
+        rounds: Batches that they are bought in.
+        seed: Seeds everything.
+        update: How the model moves; "guidance" steers the pretrained model and trains nothing, "none" leaves it as it
+            is.
+        acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble".
+        selection: How a batch is chosen; "everything" labels each i.i.d. draw, as the paper does.
+        reward: "ensemble": small networks on pixels; "last": linear regression on such networks' last layers.
+        c: Standard deviations of optimism in "ucb".
+        kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
+        alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
+        beta: Coefficient of the previous anchor, reward standard deviations a nat.
+        steps: Steps of the update a round.
+        samples: Images drawn a step.
+        num_steps: Denoising steps.
+        window: Most steps that "backprop" carries a gradient through; how many is drawn anew each time; none for all.
+        share: Share of the steps that "adjoint", "sqdf", "ppo" and "distill" learn from each time.
+        pool: Candidates that a batch is chosen from.
+        look: Fresh samples that a round is judged by.
+        lora: Rank of LoRA adapters; none trains all weights, of which three sets are then kept.
+        noise: Standard deviation of the measurement noise added, in units of the oracle.
+        device: Where the model runs.
+    """
+    if acquisition == "bootstrap" and reward != "ensemble":
+        raise ValueError(f"acquisition bootstrap needs an ensemble, got reward {reward}: choose reward ensemble")
+    tuning = FullFineTuning() if lora is None else LoRA(rank=lora, target_modules=UNET_LAYERS)
+    network = PixelCNN(channels=(16, 32, 32, 32))
+    return Recipe(
+        name="imagenet64",
+        model=PixelImageSource(name=prior, tuning=tuning, num_steps=num_steps, device=device),
+        prompts=Prompts(querying=tuple(name.strip() for name in classes.split(","))),
+        oracle=image_oracle_named(oracle, noise=noise, seed=seed),
+        reward_model=Ensemble(network=network, members=5)
+        if reward == "ensemble"
+        else LastLayer(features=Learned(network=network, members=2)),
+        acquisition=acquisition_of(acquisition, c),
+        update=_update(update, window, share, num_steps, lora is not None),
+        strength=strength_of(kl_budget, alpha, beta, rate=0.1),
+        steps=steps,
+        samples=samples,
+        look=look,
+        candidates=(Fresh(),),
+        pool=pool,
+        selection=selection_of(selection),
+        budget=budget,
+        rounds=rounds,
+        seed=seed,
+    )
+
+
+def _reward(name: RewardName) -> RewardModel:
+    match name:
+        case "ensemble":
+            return Ensemble(network=PixelCNN(), members=5)
+        case "last":
+            return LastLayer(features=Learned(network=PixelCNN(), members=2))
+        case "gp":
+            return GaussianProcess(kernel=RBF(feature=DigitFeatures()))
+
+
+def _update(
+    name: UpdateName, window: int | None, share: float, num_steps: int, lora: bool
+) -> Update[Any] | Steering | None:
+    rate = 1e-3 if lora else 2e-4
+    match name:
+        case "backprop":
+            last = None if window is None else (1, min(window, num_steps))
+            return DirectBackprop(learning_rate=rate, window=last)
+        case "adjoint":
+            return AdjointMatching(learning_rate=rate, share=share)
+        case "sqdf":
+            return SQDF(learning_rate=rate, share=share, epochs=3, outside=0)
+        case "ppo":
+            return PPO(learning_rate=rate, epochs=2, share=share)
+        case "distill":
+            return Distill(learning_rate=rate, epochs=2, share=share)
+        case "guidance":
+            return Guidance()
+        case "none":
+            return None
