@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from seiko.diffusion import Noise
+from seiko.diffusion import DenoisingTransition, Noise
 from seiko.models import GaussianToy, ModelPolicy
 from seiko.updates import DPO, FixedStrength, PreferenceDPO, improve
 from seiko.updates.dpo import eps_score, forward_path, noised
@@ -98,6 +98,7 @@ def test_a_step_is_the_published_difference_of_squared_errors() -> None:
         eps = (x_t - alpha * x_0) / sigma
         for version in ("current", "pretrained"):
             law = ModelPolicy(toy, version).transition(x_t, k)
+            assert isinstance(law, DenoisingTransition)
             eps_hat = (x_t - alpha * law.x_0) / sigma
             expected = -0.5 * (eps - eps_hat).square().sum(1)
             assert torch.allclose(eps_score(toy.process, law, x_0, k), expected.float(), atol=1e-5)

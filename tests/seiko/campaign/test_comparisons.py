@@ -23,8 +23,8 @@ def campaign(tmp_path: Path, tiny: Tiny) -> Iterator[Campaign]:
         yield campaign
 
 
-def beats(winner: str, loser: str, rater: str = "ada", **more: str) -> Comparison:
-    return Comparison(winner=winner, loser=loser, rater=rater, **more)
+def beats(winner: str, loser: str, rater: str = "ada", choice: str | None = None) -> Comparison:
+    return Comparison(winner=winner, loser=loser, rater=rater, choice=choice)
 
 
 def test_the_same_comparison_is_taken_once_and_its_opposite_is_data(campaign: Campaign) -> None:

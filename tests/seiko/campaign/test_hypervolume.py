@@ -57,7 +57,7 @@ def test_a_batch_spreads_along_the_front() -> None:
     angle = torch.linspace(0.02, torch.pi / 2 - 0.02, 60)
     pool = torch.stack([angle.cos(), angle.sin()], dim=1)
     beliefs = (Line(0), Line(1))
-    belief = Several(report=Line.report, scale=1.0, beliefs=beliefs, combine=objectives.scalar(pool))  # type: ignore[arg-type]
+    belief = Several(report=Line.report, scale=1.0, beliefs=beliefs, combine=objectives.scalar(pool))
     score = ExpectedHypervolume(belief, objectives, torch.tensor([[0.2, 0.2]]))
     values = score(pool)
     assert 20 < int(values.argmax()) < 40  # the middle of the arc is worth most

@@ -50,7 +50,7 @@ def test_the_differentiable_form_agrees_with_the_exact_one(objectives: Objective
     exact = [objectives.overall(dict(zip("ab", row, strict=True))) for row in values.tolist()]
     assert torch.allclose(objectives.scalar(values)(values), torch.tensor(exact, dtype=torch.float64), atol=1e-4)
     leaf = values.clone().requires_grad_()
-    objectives.scalar(values)(leaf).sum().backward()
+    objectives.scalar(values)(leaf).sum().backward()  # type: ignore[no-untyped-call]
     assert leaf.grad is not None
     assert bool((leaf.grad[:, 1] <= 0).all())  # less of b is better
     assert float(leaf.grad[:, 0].sum()) > 0

@@ -108,7 +108,7 @@ def test_a_campaign_stops_says_why_and_stays_stopped(tmp_path: Path, tiny: Tiny,
         reports = run(campaign, oracle)  # type: ignore[arg-type]
         assert len(reports) < recipe.rounds
         assert campaign.done
-        assert "the target is reached" in (campaign.stopped_because or "")
+        assert str(campaign.stopped_because).startswith("the target is reached")
         assert campaign.ask() == []
         with pytest.raises(BudgetSpent, match=r"the target is reached.*start another run"):
             campaign.advance()

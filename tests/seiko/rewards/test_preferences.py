@@ -31,10 +31,10 @@ def integrated(
     """Return log evidence, mean and covariance of two rewards by summing over a fine grid."""
     axis = torch.linspace(-9.0, 9.0, 1201, dtype=torch.float64)
     f = torch.cartesian_prod(axis, axis)
-    prior = torch.distributions.MultivariateNormal(torch.zeros(2, dtype=torch.float64), gram).log_prob(f)
+    prior = torch.distributions.MultivariateNormal(torch.zeros(2, dtype=torch.float64), gram).log_prob(f)  # type: ignore[no-untyped-call]
     log = prior + choices.log_likelihood(f, tau).sum(-1)
     for row, t, v in zip(scores.rows, scores.t, scores.variance, strict=True):
-        log = log + torch.distributions.Normal(f[:, row], v.sqrt()).log_prob(t)
+        log = log + torch.distributions.Normal(f[:, row], v.sqrt()).log_prob(t)  # type: ignore[no-untyped-call]
     log = log + 2 * math.log(18.0 / 1200)
     weight = log.softmax(0)
     mean = weight @ f
@@ -73,7 +73,7 @@ def test_scores_alone_are_exact_regression() -> None:
     noisy = gram + 0.2 * torch.eye(12, dtype=torch.float64)
     assert torch.allclose(solution.weights, torch.linalg.solve(noisy, t), atol=1e-8)
     assert torch.allclose(solution.root @ solution.root.T, torch.linalg.inv(noisy), atol=1e-8)
-    log_evidence = torch.distributions.MultivariateNormal(torch.zeros(12, dtype=torch.float64), noisy).log_prob(t)
+    log_evidence = torch.distributions.MultivariateNormal(torch.zeros(12, dtype=torch.float64), noisy).log_prob(t)  # type: ignore[no-untyped-call]
     mode = find_mode(gram, scores, Choices.of([]), 1.0)
     assert mode.log_evidence == pytest.approx(float(log_evidence), abs=1e-8)
 
@@ -134,7 +134,7 @@ def test_the_contract_and_every_acquisition() -> None:
     assert torch.equal(a.posterior(x).mean, b.posterior(x).mean)
     for acquisition in (UCB(), Thompson()):
         fresh = x.clone().requires_grad_()
-        acquisition(a, torch.Generator().manual_seed(0))(fresh).sum().backward()
+        acquisition(a, torch.Generator().manual_seed(0))(fresh).sum().backward()  # type: ignore[no-untyped-call]
         assert fresh.grad is not None
         assert bool((fresh.grad != 0).any())
 

@@ -56,7 +56,7 @@ def test_the_same_function_at_every_call_and_a_gradient_at_no_spread() -> None:
     x = X.clone().requires_grad_()
     posterior = drawn.posterior(x)
     assert float(posterior.std.detach().max()) < 1e-6
-    (posterior.mean + posterior.std).sum().backward()
+    (posterior.mean + posterior.std).sum().backward()  # type: ignore[no-untyped-call]
     assert x.grad is not None
     assert bool(torch.isfinite(x.grad).all())
 
