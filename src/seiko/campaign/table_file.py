@@ -39,9 +39,15 @@ class LabelFileError(CampaignError, ValueError):
     """
 
     def __init__(self, path: str | Path, line: int | None, column: str | None, message: str) -> None:
-        self.path, self.line, self.column, self.message = str(path), line, column, message
-        where = [str(path)] + ([f"line {line}"] if line else []) + ([f"column {column}"] if column else [])
-        super().__init__(f"{', '.join(where)}: {message}; nothing was taken")
+        self.path, self.line, self.message = str(path), line, _short(message, 800)
+        self.column = None if column is None else _short(column, 100)
+        where = [str(path)] + ([f"line {line}"] if line else []) + ([f"column {self.column}"] if column else [])
+        super().__init__(f"{', '.join(where)}: {self.message}; nothing was taken")
+
+
+def _short(text: str, most: int) -> str:
+    """Return a text without its middle where it is too long to be read: files hold anything."""
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 + 5 :]}"
 
 
 @dataclass(frozen=True)
