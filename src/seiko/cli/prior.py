@@ -100,8 +100,7 @@ class _Bar:
 
     def report(self, seen: PretrainProgress) -> None:
         rate = seen.step / seen.seconds if seen.seconds > 0 else 0.0
-        validation = "" if seen.validation is None else f"validation {seen.validation:.4f} nats a token  "
-        numbers = f"loss {seen.loss:.4f}  {validation}{rate:.1f} steps/s"
+        numbers = f"loss {seen.loss:.4f}  validation {seen.validation:.4f} nats a token  {rate:.1f} steps/s"
         if self._terminal:
             self._bar.update(self._task, completed=seen.step, numbers=numbers)
         else:

@@ -7,7 +7,7 @@ from seiko.models.graph_codec import GraphCodec
 from seiko.models.graph_features import GraphFeatures
 from seiko.models.graph_pretrain import GraphPretraining
 from seiko.models.graph_transformer import GraphArchitecture
-from seiko.models.guidance import ClassifierFree, Conditional
+from seiko.models.guidance import ClassifierFree, ClassifierFreeSource, Conditional
 from seiko.models.latent_image import LatentImage
 from seiko.models.latent_image_source import LatentImageSource
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
@@ -15,12 +15,13 @@ from seiko.models.pixel_files import PixelFiles
 from seiko.models.pixel_image import UNET_LAYERS, PixelImage, PixelImageSource
 from seiko.models.pixel_imagenet import IMAGENET_64, random_imagenet_64
 from seiko.models.pixel_pretrain import PixelArchitecture, PixelPretraining
-from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
+from seiko.models.pretrain import Architecture, Pretraining
 from seiko.models.random_pipeline import RandomPipeline
 from seiko.models.side import SideNetwork
 from seiko.models.source import source_of
 from seiko.models.toy import EnumerableToy, GaussianToy
 from seiko.models.toy_images import ImageToy, ImageToySource
+from seiko.models.training import PretrainProgress
 from seiko.models.versions import FullFineTuning, LoRA, Tuning, Version, Versions
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Architecture",
     "Bounded",
     "ClassifierFree",
+    "ClassifierFreeSource",
     "Conditional",
     "DiffusionModel",
     "EnumerableToy",

@@ -14,9 +14,6 @@ References:
 from __future__ import annotations
 
 import hashlib
-import math
-import os
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,7 +27,7 @@ from seiko.diffusion import CosineSchedule
 from seiko.models.graph import save_graph_model
 from seiko.models.graph_codec import GraphCodec
 from seiko.models.graph_transformer import GraphArchitecture, GraphTransformer
-from seiko.models.pretrain import PretrainProgress
+from seiko.models.training import PretrainProgress, Training
 
 __all__ = ["GraphPretraining"]
 
@@ -109,12 +106,7 @@ class GraphPretraining:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         training = _Training(self, atoms, bonds, codec)
-        checkpoint = folder / "checkpoint.pt"
-        training.resume(checkpoint)
-        while training.step < self.steps:
-            training.advance(min(self.every, self.steps - training.step))
-            report(training.progress())
-            training.save(checkpoint)
+        training.run(folder, self.steps, report)
         validation = training.validate()
         written = {
             **(provenance or {}),
@@ -125,48 +117,25 @@ class GraphPretraining:
         }
         # half precision: half the size, and no difference that its samples show
         save_graph_model(training.averaged(), self.end, folder, written, torch.float16)
-        checkpoint.unlink(missing_ok=True)
+        training.finish(folder)
         return validation
 
 
-class _Training:
-    """The mutable state of one training run."""
-
+class _Training(Training):
     def __init__(self, config: GraphPretraining, atoms: Tensor, bonds: Tensor, codec: GraphCodec) -> None:
         self.config, self.codec, self.schedule = config, codec, CosineSchedule(end=config.end)
-        self.data = hashlib.sha256(torch.cat([atoms, bonds], 1).to(torch.uint8).numpy().tobytes()).hexdigest()
         torch.manual_seed(config.seed)
         order = torch.randperm(len(atoms), generator=torch.Generator().manual_seed(config.seed))
         held_out = max(1, min(5000, round(config.validation_share * len(atoms))))
         self.valid = (atoms[order[:held_out]], bonds[order[:held_out]])
         self.train = (atoms[order[held_out:]], bonds[order[held_out:]])
-        self.network = GraphTransformer(codec, config.architecture)
-        self.average = {name: p.detach().clone() for name, p in self.network.named_parameters()}
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
-        )
-        self.step, self.seconds, self._loss = 0, 0.0, math.nan
+        self.transformer = GraphTransformer(codec, config.architecture)
+        data = hashlib.sha256(torch.cat([atoms, bonds], 1).to(torch.uint8).numpy().tobytes()).hexdigest()
+        super().__init__(config, self.transformer, data, "graphs")
 
-    def advance(self, steps: int) -> None:
-        started, losses = time.monotonic(), []
-        for _ in range(steps):
-            generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
-            rows = torch.randint(len(self.train[0]), (self.config.batch,), generator=generator)
-            loss = self._nats(self.network, self.train[0][rows], self.train[1][rows], generator)
-            for group in self.optimiser.param_groups:
-                group["lr"] = self._rate()
-            self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimiser.step()
-            self.step += 1
-            decay = min(self.config.average, self.step / (self.step + 10))
-            with torch.no_grad():
-                for name, p in self.network.named_parameters():
-                    self.average[name].lerp_(p, 1 - decay)
-            losses.append(loss.detach())
-        self._loss = float(torch.stack(losses).mean())
-        self.seconds += time.monotonic() - started
+    def loss(self, generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(self.train[0]), (self.config.batch,), generator=generator)
+        return self._nats(self.transformer, self.train[0][rows], self.train[1][rows], generator)
 
     def _nats(self, network: GraphTransformer, atoms: Tensor, bonds: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean loss over one time and one noise a graph; the times are spread evenly over the batch."""
@@ -189,11 +158,6 @@ class _Training:
             + cross_entropy(of_bonds.flatten(0, 1), bonds.flatten(), reduction="sum")
         ) / count
 
-    def _rate(self) -> float:
-        done, warm = self.step / self.config.steps, 0.05
-        factor = done / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
-        return self.config.learning_rate * max(factor, 1e-3)
-
     def averaged(self) -> GraphTransformer:
         """Return a network with the averaged weights."""
         network = GraphTransformer(self.codec, self.config.architecture)
@@ -207,34 +171,3 @@ class _Training:
         for atoms, bonds in zip(*(torch.split(part, 512) for part in self.valid), strict=True):
             total += float(self._nats(network, atoms, bonds, generator)) * len(atoms)
         return total / len(self.valid[0])
-
-    def progress(self) -> PretrainProgress:
-        return PretrainProgress(self.step, self._loss, self.validate(), self.seconds)
-
-    def save(self, path: Path) -> None:
-        state = {
-            "config": repr(self.config),
-            "data": self.data,
-            "step": self.step,
-            "seconds": self.seconds,
-            "weights": self.network.state_dict(),
-            "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
-        }
-        temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, path)
-
-    def resume(self, path: Path) -> None:
-        if not path.is_file():
-            return
-        state = torch.load(path, weights_only=True)
-        if state["config"] != repr(self.config) or state["data"] != self.data:
-            raise ValueError(
-                f"{path} is the checkpoint of another training, by its configuration or its graphs "
-                f"({state['config']}); delete it or choose another folder"
-            )
-        self.network.load_state_dict(state["weights"])
-        self.average = state["average"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.seconds = state["step"], state["seconds"]

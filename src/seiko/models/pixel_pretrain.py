@@ -15,9 +15,6 @@ References:
 from __future__ import annotations
 
 import hashlib
-import math
-import os
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,7 +25,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from seiko.models.pixel_files import PixelFiles, build_unet, save_pixel_model
-from seiko.models.pretrain import PretrainProgress
+from seiko.models.training import PretrainProgress, Training
 
 __all__ = ["PixelArchitecture", "PixelPretraining"]
 
@@ -147,13 +144,7 @@ class PixelPretraining:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         training = _Training(self, images, labels, classes)
-        checkpoint = folder / "checkpoint.pt"
-        training.resume(checkpoint)
-        last = self.steps if self.until is None else self.until
-        while training.step < last:
-            training.advance(min(self.every, last - training.step))
-            report(training.progress())
-            training.save(checkpoint)
+        training.run(folder, self.steps if self.until is None else self.until, report)
         validation = training.validate()
         written = {
             **(provenance or {}),
@@ -164,16 +155,13 @@ class PixelPretraining:
         }
         # half precision: half the size, and no difference that its samples show
         save_pixel_model(training.averaged(), training.files, folder, written, torch.float16)
-        checkpoint.unlink(missing_ok=True)
+        training.finish(folder)
         return validation
 
 
-class _Training:
-    """The mutable state of one training run."""
-
+class _Training(Training):
     def __init__(self, config: PixelPretraining, images: Tensor, labels: Tensor, classes: tuple[str, ...]) -> None:
         self.config = config
-        self.data = hashlib.sha256(images.contiguous().numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
         shape = (images.shape[1], images.shape[2], images.shape[3])
         self.files = PixelFiles(
             unet=config.architecture.config(shape, len(classes)),
@@ -187,34 +175,12 @@ class _Training:
         held_out, kept = order[: config.validation], order[config.validation :]
         self.valid, self.train = (images[held_out], labels[held_out]), (images[kept], labels[kept])
         torch.manual_seed(config.seed)
-        self.network = build_unet(self.files.unet)
-        self.average = {name: p.detach().clone() for name, p in self.network.named_parameters()}
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
-        )
-        self.step, self.seconds, self._loss = 0, 0.0, math.nan
+        data = hashlib.sha256(images.contiguous().numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
+        super().__init__(config, build_unet(self.files.unet), data, "images")
 
-    def advance(self, steps: int) -> None:
-        started, losses = time.monotonic(), []
-        self.network.train()
-        for _ in range(steps):
-            generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
-            rows = torch.randint(len(self.train[0]), (self.config.batch,), generator=generator)
-            loss = self._error(self.network, self.train[0][rows], self.train[1][rows], generator)
-            for group in self.optimiser.param_groups:
-                group["lr"] = self._rate()
-            self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimiser.step()
-            self.step += 1
-            decay = min(self.config.average, self.step / (self.step + 10))
-            with torch.no_grad():
-                for name, p in self.network.named_parameters():
-                    self.average[name].lerp_(p, 1 - decay)
-            losses.append(loss.detach())
-        self._loss = float(torch.stack(losses).mean())
-        self.seconds += time.monotonic() - started
+    def loss(self, generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(self.train[0]), (self.config.batch,), generator=generator)
+        return self._error(self.network, self.train[0][rows], self.train[1][rows], generator)
 
     def _error(self, network: Any, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         count = len(images)
@@ -229,11 +195,6 @@ class _Training:
         found: Tensor = network(alpha * x_0 + sigma * eps, step, class_labels=labels).sample
         return (found - (alpha * eps - sigma * x_0)).square().mean()
 
-    def _rate(self) -> float:
-        done, warm = self.step / self.config.steps, 0.05
-        factor = done / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
-        return self.config.learning_rate * max(factor, 1e-3)
-
     def averaged(self) -> Any:
         """Return a U-Net with the averaged weights."""
         network = build_unet(self.files.unet)
@@ -247,34 +208,3 @@ class _Training:
         for images, labels in zip(*(torch.split(part, 250) for part in self.valid), strict=True):
             total += float(self._error(network, images, labels, generator)) * len(images)
         return total / len(self.valid[0])
-
-    def progress(self) -> PretrainProgress:
-        return PretrainProgress(self.step, self._loss, self.validate(), self.seconds)
-
-    def save(self, path: Path) -> None:
-        state = {
-            "config": repr(self.config),
-            "data": self.data,
-            "step": self.step,
-            "seconds": self.seconds,
-            "weights": self.network.state_dict(),
-            "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
-        }
-        temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, path)
-
-    def resume(self, path: Path) -> None:
-        if not path.is_file():
-            return
-        state = torch.load(path, weights_only=True)
-        if state["config"] != repr(self.config) or state["data"] != self.data:
-            raise ValueError(
-                f"{path} is the checkpoint of another training, by its configuration or its images "
-                f"({state['config']}); delete it or choose another folder"
-            )
-        self.network.load_state_dict(state["weights"])
-        self.average = state["average"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.seconds = state["step"], state["seconds"]

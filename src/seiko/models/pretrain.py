@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,8 +25,9 @@ from torch import Tensor
 
 from seiko.models.alphabet import Letters
 from seiko.models.masked_lm import TokenBackbone, TokenIds, save_language_model
+from seiko.models.training import PretrainProgress, Training
 
-__all__ = ["Architecture", "PretrainProgress", "Pretraining"]
+__all__ = ["Architecture", "Pretraining"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,23 +72,6 @@ class Architecture:
                 token_dropout=False,
             )
         )
-
-
-@dataclass(frozen=True)
-class PretrainProgress:
-    """Where training stands.
-
-    Args:
-        step: Steps done.
-        loss: Mean training loss since the last report, nats a token.
-        validation: Validation likelihood bound, nats a token; None where it was not evaluated.
-        seconds: Spent so far, over all resumptions.
-    """
-
-    step: int
-    loss: float
-    validation: float | None
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,12 +144,7 @@ class Pretraining:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         training = _Training(self, tokens, alphabet)
-        checkpoint = folder / "checkpoint.pt"
-        training.resume(checkpoint)
-        while training.step < self.steps:
-            training.advance(min(self.every, self.steps - training.step))
-            report(training.progress())
-            training.save(checkpoint)
+        training.run(folder, self.steps, report)
         training.use_average()
         cool(training.backbone.language_model, self.temperature)
         validation = training.validate()
@@ -180,7 +157,7 @@ class Pretraining:
         }
         lm = training.backbone.language_model.to(getattr(torch, self.shipped))
         save_language_model(lm, training.backbone.ids, alphabet, tokens.shape[1], folder, written)
-        checkpoint.unlink(missing_ok=True)
+        training.finish(folder)
         return validation
 
 
@@ -205,46 +182,21 @@ def cool(language_model: Any, temperature: float) -> None:
         parameter.div_(temperature)
 
 
-class _Training:
-    """The mutable state of one training run."""
-
+class _Training(Training):
     def __init__(self, config: Pretraining, tokens: Tensor, alphabet: Letters) -> None:
-        self.config = config
-        self.data = hashlib.sha256(tokens.contiguous().numpy().tobytes()).hexdigest()
-        self.mask_token = len(alphabet)
+        self.config, self.mask_token = config, len(alphabet)
         torch.manual_seed(config.seed)
         order = torch.randperm(len(tokens), generator=torch.Generator().manual_seed(config.seed))
         held_out = max(1, min(5000, round(config.validation_share * len(tokens))))
         self.valid, self.train = tokens[order[:held_out]], tokens[order[held_out:]]
         lm = config.architecture.build(len(alphabet), tokens.shape[1])
         self.backbone = TokenBackbone(lm, TokenIds.plain(alphabet))
-        self.average = {name: p.detach().clone() for name, p in self.backbone.named_parameters()}
-        self.optimiser = torch.optim.AdamW(
-            self.backbone.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
-        )
-        self.step, self.seconds, self._loss = 0, 0.0, math.nan
+        data = hashlib.sha256(tokens.contiguous().numpy().tobytes()).hexdigest()
+        super().__init__(config, self.backbone, data, "sequences")
 
-    def advance(self, steps: int) -> None:
-        started, losses = time.monotonic(), []
-        self.backbone.train()
-        for _ in range(steps):
-            generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
-            rows = torch.randint(len(self.train), (self.config.batch,), generator=generator)
-            loss = self._bound(self.train[rows], generator)
-            for group in self.optimiser.param_groups:
-                group["lr"] = self._rate()
-            self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.backbone.parameters(), 1.0)
-            self.optimiser.step()
-            self.step += 1
-            decay = min(self.config.average, self.step / (self.step + 10))
-            with torch.no_grad():
-                for name, p in self.backbone.named_parameters():
-                    self.average[name].lerp_(p, 1 - decay)
-            losses.append(loss.detach())
-        self._loss = float(torch.stack(losses).mean())
-        self.seconds += time.monotonic() - started
+    def loss(self, generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(self.train), (self.config.batch,), generator=generator)
+        return self._bound(self.train[rows], generator)
 
     def _bound(self, x: Tensor, generator: torch.Generator) -> Tensor:
         length = x.shape[1]
@@ -255,11 +207,6 @@ class _Training:
         nll = torch.nn.functional.cross_entropy(logits.transpose(1, 2), x, reduction="none")
         return (torch.where(masked, nll, 0.0).sum(-1) / count[:, 0]).mean()
 
-    def _rate(self) -> float:
-        done, warm = self.step / self.config.steps, 0.05
-        factor = done / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
-        return self.config.learning_rate * max(factor, 1e-3)
-
     @torch.no_grad()
     def validate(self) -> float:
         self.backbone.eval()
@@ -267,38 +214,7 @@ class _Training:
         bounds = [self._bound(part, generator) * len(part) for part in torch.split(self.valid, 1024)]
         return float(torch.stack(bounds).sum() / len(self.valid))
 
-    def progress(self) -> PretrainProgress:
-        return PretrainProgress(self.step, self._loss, self.validate(), self.seconds)
-
     def use_average(self) -> None:
         with torch.no_grad():
             for name, p in self.backbone.named_parameters():
                 p.copy_(self.average[name])
-
-    def save(self, path: Path) -> None:
-        state = {
-            "config": repr(self.config),
-            "data": self.data,
-            "step": self.step,
-            "seconds": self.seconds,
-            "weights": self.backbone.state_dict(),
-            "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
-        }
-        temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, path)
-
-    def resume(self, path: Path) -> None:
-        if not path.is_file():
-            return
-        state = torch.load(path, weights_only=True)
-        if state["config"] != repr(self.config) or state.get("data", self.data) != self.data:
-            raise ValueError(
-                f"{path} is the checkpoint of another training, by its configuration or its sequences "
-                f"({state['config']}); delete it or choose another folder"
-            )
-        self.backbone.load_state_dict(state["weights"])
-        self.average = state["average"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.seconds = state["step"], state["seconds"]
