@@ -28,7 +28,7 @@ class _InputGradientOnly(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,), (weight,) = gradients, ctx.saved_tensors
         # under autocast the pass was in lower precision than the weight
-        found = conv2d_input(ctx.shape, weight.to(gradient.dtype), gradient, *ctx.options)
+        found = conv2d_input(ctx.shape, weight.to(gradient.dtype), gradient, *ctx.options)  # type: ignore[no-untyped-call]
         return found.to(ctx.dtype), None, None, None
 
 
