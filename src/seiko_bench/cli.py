@@ -156,13 +156,14 @@ def _of_the_ledger(name: str, only: list[str], quick: bool, out: Path) -> None:
     try:
         for outcome in faults(quick, only, _console.print):
             outcomes.append(outcome)
+            path = save(outcomes, out, command)  # each, for all of them take an hour
             _console.print(
                 f"{outcome.fault} ({outcome.where}): {outcome.same} of {outcome.trials} as if nothing had been, "
                 f"{outcome.lost} lost, {outcome.twice} twice, {outcome.silent or 0} silent; {outcome.remark}"
             )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    print(save(outcomes, out, command))
+    print(path)
     if not all(outcome.good for outcome in outcomes):
         raise typer.Exit(1)
 

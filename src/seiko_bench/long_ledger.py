@@ -1,30 +1,29 @@
 """A ledger as long as a laboratory's in many years, written at once: what the bench for load opens.
 
-A round is one event that asks for `BATCH` designs, as many events that each tell one label, and one that advances. The
-designs are distinct DNA of twelve letters; the labels are made up, the rounds moved no weights.
+Batch after batch of one round: one event that asks for `BATCH` designs, then as many events that each tell one label.
+The designs are distinct DNA of twelve letters, the labels are made up. No round is finished: a fit on a million labels
+would measure the reward model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from seiko import config
 from seiko.campaign import Recipe
 from seiko.campaign.ledger import Ledger
 from seiko.campaign.ledger.events import GENESIS, Row, chained
-from seiko.campaign.state import RoundReport
 from seiko.config import canonical_json
 
 __all__ = ["BATCH", "write"]
 
-BATCH = 998
+BATCH = 999
 LETTERS = 12
 
 
 def write(place: str, recipe: Recipe, events: int) -> int:
-    """Write a run with so many events (whole rounds of `BATCH` + 2, and one that opens it); return how many."""
+    """Write a run with so many events (one that opens it, whole batches of `BATCH` + 1); return how many."""
     with Ledger.create(place) as ledger:
         return ledger.restore(_chain(_events(recipe, events)))
 
@@ -43,51 +42,24 @@ def value(number: int) -> float:
 def _events(recipe: Recipe, events: int) -> Iterator[tuple[str, dict[str, Any]]]:
     written = config.to_json(recipe)
     yield "opened", {"recipe": written, "digest": config.digest(written)}
-    seq, number = 1, 0
-    for round in range(1, (events - 1) // (BATCH + 2) + 1):
-        batch = range(number, number + BATCH)
-        yield "asked", {"round": round, "queries": [_query(round, place, n) for place, n in enumerate(batch, 1)]}
-        for place, n in enumerate(batch, 1):
-            yield "told", {"labels": {_id(round, place): _label(value(n))}}
-        seq, number = seq + BATCH + 1, number + BATCH
-        yield "advanced", {"report": asdict(_report(round, number)), "weights": None, "fitted_to": seq}
-        seq += 1
+    for batch in range((events - 1) // (BATCH + 1)):
+        numbers = range(batch * BATCH, (batch + 1) * BATCH)
+        yield "asked", {"round": 1, "batch": batch + 1, "queries": [_query(number) for number in numbers]}
+        for number in numbers:
+            yield "told", {"labels": {_id(number): _label(value(number))}}
 
 
-def _id(round: int, place: int) -> str:
-    return f"{round}-{place:04d}"
+def _id(number: int) -> str:
+    return f"1-{number + 1:04d}"
 
 
-def _query(round: int, place: int, number: int) -> dict[str, Any]:
-    mean = None if round == 1 else 0.25 + number % 97 / 1000
-    std = None if round == 1 else 0.1 + number % 89 / 1000
-    where = {"id": _id(round, place), "content": design(number), "kind": "dna", "source": "fresh"}
-    return {**where, "mean": mean, "std": std}
+def _query(number: int) -> dict[str, Any]:
+    where = {"id": _id(number), "content": design(number), "kind": "dna", "source": "fresh"}
+    return {**where, "mean": None, "std": None}
 
 
 def _label(value: float) -> dict[str, Any]:
     return {"value": value, "noise": None, "status": "value", "reason": None}
-
-
-def _report(round: int, labels: int) -> RoundReport:
-    return RoundReport(
-        round=round,
-        labels_used=labels,
-        feasible=1.0,
-        batch_mean=0.25,
-        best=1.0,
-        alpha=0.1,
-        beta=0.1,
-        kl_pretrained=0.0,
-        kl_previous=0.0,
-        believed_mean=0.25,
-        diversity=9.0,
-        distinct=1.0,
-        prequential=None,
-        held_out=None,
-        samples=(),
-        seconds=1.0,
-    )
 
 
 def _chain(events: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[Row]:
