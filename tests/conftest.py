@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,18 @@ def find_data() -> Path:
     pytest.skip(reason)
 
 
+def find_browser() -> str:
+    """Return the path of Chromium; without one skip the test, or fail it where SEIKO_REQUIRE_BROWSER=1."""
+    names = (os.environ.get("SEIKO_BROWSER"), "chromium", "chromium-browser", "google-chrome")
+    for name in names:
+        if name and (found := shutil.which(name)):
+            return found
+    reason = "no Chromium found: install Debian's package chromium, or name one in SEIKO_BROWSER"
+    if os.environ.get("SEIKO_REQUIRE_BROWSER") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Return the folder of real data sets; CI requires it, elsewhere the test is skipped without it."""
@@ -117,3 +130,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "run")
     return f"{request.getfixturevalue('server')}&run=run-{next(_runs)}"
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Return where Chromium is; CI requires it, elsewhere the test is skipped without it."""
+    return find_browser()

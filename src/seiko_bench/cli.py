@@ -25,7 +25,7 @@ __all__ = ["app"]
 SECONDS = 120.0
 CALLS = 1000
 PRIOR = "seiko:zinc250k"
-OPTIONAL = ("theory", "pmo", "qed", "prior", "digits", "estimators", "faults", "load")
+OPTIONAL = ("theory", "pmo", "qed", "prior", "digits", "estimators", "speed", "faults", "load", "web")
 """Benchmarks with options, or extras of their own: they are made when they are asked for."""
 
 
@@ -68,7 +68,10 @@ _console = Console(stderr=True)
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="tfbind8, ehrlich, theory, qed, pmo, prior, digits, estimators, faults or load")
+        str,
+        typer.Argument(
+            help="tfbind8, ehrlich, theory, qed, pmo, prior, digits, estimators, speed, faults, load or web"
+        ),
     ],
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
     methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
@@ -85,7 +88,7 @@ def bench(
     tasks: Annotated[str, typer.Option(help="Only these tasks of pmo or digits, with commas between.")] = "",
     prior: Annotated[str, typer.Option(help="Molecule model of pmo, qed and prior: seiko:NAME or a folder.")] = PRIOR,
 ) -> None:
-    """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json, of faults to OUT/faults.json."""
+    """Run a benchmark: each method, each seed; results go to OUT/NAME-METHOD.json, or OUT/NAME.json without methods."""
     if name in ("faults", "load"):
         _of_the_ledger(name, [method for method in methods.split(",") if method], quick, out)
         return
@@ -187,6 +190,10 @@ def _protocol(name: str, options: Options) -> Protocol:
             from seiko_bench.molecules.prior import prior
 
             return prior(options.prior)
+        case "web":
+            from seiko_bench.web_load import web
+
+            return web()
         case "digits":
             from seiko_bench.images.digits import digits
 
@@ -198,6 +205,10 @@ def _protocol(name: str, options: Options) -> Protocol:
             from seiko_bench.images.estimators import estimators
 
             return estimators(options.seconds)
+        case "speed":
+            from seiko_bench.speed.protocol import speed
+
+            return speed()
     if name not in PROTOCOLS:
         raise typer.BadParameter(f"no benchmark is called {name!r}; there are: {', '.join((*PROTOCOLS, *OPTIONAL))}")
     return PROTOCOLS[name]

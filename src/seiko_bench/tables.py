@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seiko_bench.ledger_tables import ledger_tables
 from seiko_bench.molecules.tables import more
+from seiko_bench.speed.tables import sections
 
 __all__ = ["page"]
 
@@ -64,6 +66,16 @@ COLUMNS = {
         "fragment_similarity": "fragment similarity to the test split",
         "seconds_for_1000": "seconds for 1,000 samples",
     },
+    "web": {
+        "errors": "errors",
+        "lost": "scores or labels lost",
+        "requests_a_second": "requests a second",
+        "score.p50": "seconds to take a score, median",
+        "score.p95": "95 %",
+        "gallery.p95": "a gallery, 95 %",
+        "picture.p95": "a picture, 95 %",
+        "server_ms_a_request": "processor milliseconds a request",
+    },
 }
 
 DISTANCE = {"tv": "total variation to the closed form", "kl_to_closed": "KL to it, nats"}
@@ -112,7 +124,20 @@ def page(results: Path) -> str:
             parts.append(_rounds(found))
         for text, header, rows in more(name, found):
             parts += [f"{text}\n", _table(header, rows)]
-    return "\n".join(parts + _theory(results))
+    parts += _theory(results) + _speed(results)
+    for heading, header, rows, text in ledger_tables(results):
+        parts += [f"## {heading}\n", _table(header, rows), text]
+    return "\n".join(parts)
+
+
+def _speed(results: Path) -> list[str]:
+    """Return the section on speed, a table for each file that there is."""
+    parts: list[str] = []
+    for text, header, rows in sections(results):
+        if not parts:
+            parts.append("## Images: a step of the update, in seconds and bytes\n")
+        parts += [f"{text}\n", _table(header, rows)]
+    return parts
 
 
 def _theory(results: Path) -> list[str]:

@@ -116,7 +116,8 @@ def closed_rounds(ground: Ground, recipe: Recipe) -> dict[str, Any]:
     alpha, beta = recipe.strength.start()
     base = ground.source.load()
     x, y = torch.zeros(0, ground.length, dtype=torch.int64), torch.zeros(0)
-    previous, rows = ground.pretrained, []
+    previous = ground.pretrained
+    rows: list[dict[str, Any]] = []
     belief: Belief | None = None
     collapsed: int | None = None
     for round in range(1, recipe.rounds + 1):

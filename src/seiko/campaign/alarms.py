@@ -105,8 +105,9 @@ def _calibration(state: RunState, last: RoundReport) -> Iterator[Alarm]:
 
 
 def _feasibility(state: RunState, last: RoundReport) -> Iterator[Alarm]:
-    before = [label.status == "value" for query, label in state.judged() if query.round < last.round]
-    now = [label.status == "value" for query, label in state.judged() if query.round == last.round]
+    own = [(query, label) for query, label in state.judged() if query.own]  # what was attached was not proposed
+    before = [label.status == "value" for query, label in own if query.round < last.round]
+    now = [label.status == "value" for query, label in own if query.round == last.round]
     if not now:
         return
     share = sum(now) / len(now)

@@ -26,6 +26,7 @@ from torch import Tensor
 from seiko import config
 from seiko.acquisition import Objective
 from seiko.campaign.attaching import attached_rows, kind_of
+from seiko.campaign.batches import batch_size
 from seiko.campaign.checkpoint import refresh
 from seiko.campaign.comparisons import Comparison, check_comparisons
 from seiko.campaign.errors import (
@@ -39,12 +40,14 @@ from seiko.campaign.foresight import outlook
 from seiko.campaign.gathering import readable
 from seiko.campaign.history import History
 from seiko.campaign.identity import identities
+from seiko.campaign.judging import new_ratings, to_take_back
 from seiko.campaign.laying import layout
 from seiko.campaign.ledger import Ledger, LedgerConflict, NewEvent, NoRun, RunExists
 from seiko.campaign.objectives import complete
 from seiko.campaign.pairs import equipped
 from seiko.campaign.plates import Plate
 from seiko.campaign.proposal import predict, propose
+from seiko.campaign.ratings import Rating
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields
 from seiko.campaign.sampler import Sampler, draw_designs, draw_many
@@ -238,7 +241,8 @@ class Campaign:
             asked = state.asked(state.round)
             left = max(0, recipe.budget - state.charged)
             if n is None:
-                more = 0 if asked and not another else max(1, -(-left // (recipe.rounds - len(state.reports))))
+                planned = batch_size(left, recipe.rounds, recipe.batches, len(state.reports))
+                more = 0 if asked and not another else max(1, planned)
             else:
                 more = n if another else max(0, n - len(asked))
             if more > left:
@@ -454,6 +458,63 @@ class Campaign:
             except LedgerConflict:
                 continue
             return len(rows)
+
+    def rate(self, ratings: Iterable[Rating], *, raters: int = 1, step: float = 0.0) -> list[str]:
+        """Take what people say of designs: all of it, or nothing if one rating is wrong.
+
+        A design that enough of them have scored is labelled in the same append; see `seiko.campaign.ratings`. Scores
+        that come after the label are kept and change nothing.
+
+        Args:
+            ratings: The ratings; the same one again is taken once.
+            raters: Scores that make a label.
+            step: Distance between neighbouring scores of the scale, 0 for one without a grid.
+
+        Returns:
+            The queries that were labelled by it.
+
+        Raises:
+            UnknownQuery: If an id was never asked.
+            LabelConflict: If a rater says something else of a design whose label has come of their first word.
+            ValueError: If `raters` is not positive, or a score is not all that this run wants to know of a design.
+        """
+        if raters < 1:
+            raise ValueError(f"raters must be a positive number of scores, got {raters}")
+        given = list(ratings)
+        while True:
+            new, labels = new_ratings(self.state, given, raters, step)
+            if not new:
+                return []
+            events = [NewEvent("rated", {"ratings": [asdict(rating) for rating in new], "labels": list(labels)})]
+            if labels:
+                rows = {id: label_rows(self._complete(id, [label])) for id, label in labels.items()}
+                events.append(NewEvent("told", {"labels": rows}))
+            self.ledger.require_writable()
+            try:
+                self.ledger.append(events, expected=self._state.last_seq)
+            except LedgerConflict:
+                continue
+            self._refresh()
+            return list(labels)
+
+    def unrate(self, query: str, rater: str) -> Rating:
+        """Take a rating back, and the label that had come of it.
+
+        Returns:
+            The rating that stood.
+
+        Raises:
+            UnknownQuery: If this rater has said nothing of that query.
+            LabelConflict: If a finished round was fitted to its label, or other labels stand beside it.
+        """
+        while True:
+            rating = to_take_back(self.state, query, rater)
+            self.ledger.require_writable()
+            try:
+                self._append("unrated", {"ratings": [{"query": query, "rater": rater}]})
+            except LedgerConflict:
+                continue
+            return rating
 
     def _require_asked(self, comparisons: Iterable[Comparison]) -> None:
         state = self.state

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Comparison", "Comparisons", "answers", "best_of", "check_comparisons"]
+__all__ = ["Comparison", "Comparisons", "agreement", "answers", "best_of", "check_comparisons"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +159,22 @@ def answers(comparisons: Iterable[Comparison], row: Mapping[str, int]) -> list[t
         answer = found.setdefault(key, (row[comparison.winner], [], comparison.tie))
         answer[1].append(row[comparison.loser])
     return list(found.values())
+
+
+def agreement(comparisons: Iterable[Comparison], predicted: Mapping[str, float | None]) -> tuple[int, int]:
+    """Return how many comparisons went as predicted, of how many that were: the honest measure of a preference model.
+
+    Args:
+        comparisons: Ties and pairs that were predicted alike, or not at all, are left out.
+        predicted: Reward predicted of each query when it was chosen, before anybody compared it.
+    """
+    right = total = 0
+    for comparison in comparisons:
+        winner, loser = predicted.get(comparison.winner), predicted.get(comparison.loser)
+        if comparison.tie or winner is None or loser is None or winner == loser:
+            continue
+        right, total = right + (winner > loser), total + 1
+    return right, total
 
 
 def check_comparisons(known: Comparisons, given: Iterable[Comparison]) -> list[Comparison]:

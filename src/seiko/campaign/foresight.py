@@ -14,7 +14,7 @@ known is left out of a choice. In a loop without either, the belief is that of t
 
 References:
     Ginsbourger, Le Riche, Carraro, "Kriging is well-suited to parallelize optimization", 2010,
-    https://doi.org/10.1007/978-3-642-10701-6_6 (the kriging believer, Algorithm 1).
+    https://doi.org/10.1007/978-3-642-10701-6_6 (the kriging believer).
 """
 
 from __future__ import annotations

@@ -103,19 +103,20 @@ def expected_improvement(
         mean: Tensor
         variance: Tensor
 
-    class Table(Model):  # type: ignore[misc]  # BoTorch has no types here
+    class Table(Model):
         """A model whose inputs are rows of a table."""
 
         num_outputs = mean.shape[1]
 
-        def posterior(self, X: Tensor, *_: Any, **__: Any) -> Looked:
+        def posterior(self, X: Tensor, *args: Any, **kwargs: Any) -> Any:
             at = X[..., 0].long()
             return Looked(mean[at], std[at].square())
 
     above = known[(known > 0).all(1)]
     front = above[pareto_front(above)]
     zero = torch.zeros(mean.shape[1], dtype=torch.float64)
-    ehvi = ExpectedHypervolumeImprovement(Table(), zero.tolist(), FastNondominatedPartitioning(zero, Y=front))
+    boxes: Any = FastNondominatedPartitioning(zero, Y=front)  # the other class is named in the annotation
+    ehvi = ExpectedHypervolumeImprovement(Table(), zero.tolist(), boxes)
     rows = torch.arange(len(mean), dtype=torch.float64)[:, None, None]
     parts: Sequence[Tensor] = [ehvi(part) for part in torch.split(rows, _ROWS)]
     return torch.cat(list(parts)) if len(mean) else mean.new_zeros(0)

@@ -14,9 +14,9 @@ makes of several (`seiko.oracles.WeightedMean`) needs none of it, but learns les
 
 References:
     Knowles, "ParEGO: a hybrid algorithm with on-line landscape approximation for expensive multiobjective optimization
-    problems", 2006 (Eq. 2: augmented Chebyshev, weights drawn anew each time);
+    problems", 2006 (augmented Chebyshev, weights drawn anew each time);
     Golovin, Zhang, "Random hypervolume scalarizations for provable multi-objective black box optimization", ICML 2020,
-    https://arxiv.org/abs/2006.04655 (Lemma 5: their mean over directions is the hypervolume);
+    https://arxiv.org/abs/2006.04655 (their mean over directions is the hypervolume);
     Gelbart, Snoek, Adams, "Bayesian optimization with unknown constraints", 2014, https://arxiv.org/abs/1403.5607.
 """
 
@@ -194,7 +194,8 @@ class Objectives:
         generator = torch.Generator().manual_seed(seed)
         if self.scalarisation == "hypervolume":
             normal = torch.randn(len(self.properties), generator=generator, dtype=torch.float64).abs().clamp_min(1e-3)
-            return normal / normal.norm()
+            direction: Tensor = normal / normal.norm()
+            return direction
         u = torch.rand(len(self.properties), generator=generator, dtype=torch.float64).clamp_min(1e-12)
         return -u.log() / (-u.log()).sum()
 

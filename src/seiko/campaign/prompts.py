@@ -12,7 +12,7 @@ designs for the prompts that are easily met, and nothing would be learnt of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from seiko.campaign.errors import NoPrompts
-from seiko.campaign.selection import Pool, Selection
 from seiko.designs import Design
 from seiko.diffusion import Conditioning, Noise, Transition
 from seiko.models import DiffusionModel, Prompted
@@ -142,29 +141,25 @@ def prompted(designs: Sequence[Design], prompts: Sequence[str] | None) -> list[D
     return [replace(design, prompt=prompt) for design, prompt in zip(designs, prompts, strict=True)]
 
 
-def choose_for_prompts(selection: Selection, pool: Pool, count: int, prompts: Sequence[str | None]) -> list[int]:
+def choose_for_prompts(
+    choose: Callable[[list[int], int], list[int]], count: int, prompts: Sequence[str | None]
+) -> list[int]:
     """Return the rows of a batch with as many designs of each prompt as of any other, where the pool has them.
 
     Args:
-        selection: Chooses within a prompt.
-        pool: All candidates.
+        choose: Returns so many of some rows, within a prompt.
         count: Size of the batch.
         prompts: What each candidate was drawn for.
     """
     rows: dict[str | None, list[int]] = {}
     for row, prompt in enumerate(prompts):
         rows.setdefault(prompt, []).append(row)
-    if len(rows) <= 1:
-        return selection(pool, count)
     quotas = dict.fromkeys(rows, 0)
     left = min(count, len(prompts))
     while left:
         for prompt in [prompt for prompt, of in rows.items() if quotas[prompt] < len(of)][:left]:
             quotas[prompt] += 1
             left -= 1
-    chosen = []
-    for prompt, of in rows.items():
-        part = Pool(pool.x[of], None if pool.score is None else pool.score[of], pool.distance)
-        chosen.append([of[row] for row in selection(part, quotas[prompt])] if quotas[prompt] else [])
+    chosen = [choose(of, quotas[prompt]) for prompt, of in rows.items() if quotas[prompt]]
     # one prompt after the other, so that the first part of a batch is one of all prompts, too
     return [row for turn in zip_longest(*chosen) for row in turn if row is not None]

@@ -113,11 +113,17 @@ def propose(
             progress=lambda born: progress(wanted + born, in_all),
         )
     x = gathering.x
+    gains = None
     if isinstance(score, Batchwise) and values is not None and isinstance(recipe.selection, TopAcquisition):
-        rows = score.choose(gathering.values(score.gains), values, count)
-    else:
-        pool = Pool(x, values, model.distance)
-        rows = choose_for_prompts(recipe.selection, pool, count, [design.prompt for design in gathering.designs])
+        gains = gathering.values(score.gains)
+
+    def choose(of: list[int], count: int) -> list[int]:
+        some = None if values is None else values[of]
+        if gains is not None and some is not None and isinstance(score, Batchwise):
+            return [of[row] for row in score.choose(gains[of], some, count)]
+        return [of[row] for row in recipe.selection(Pool(x[of], some, model.distance), count)]
+
+    rows = choose_for_prompts(choose, count, [design.prompt for design in gathering.designs])
     return Proposal(x[rows], [gathering.designs[i] for i in rows], [gathering.sources[i] for i in rows])
 
 

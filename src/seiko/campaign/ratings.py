@@ -1,6 +1,7 @@
 """What people said of designs, and when it becomes a label.
 
-    rated     ratings: query, rater, score or skipped; a rater's later word on a design replaces the earlier one
+    rated     ratings: query, rater, score or skipped; a rater's later word on a design replaces the earlier one;
+              labels: the queries whose label these ratings complete, told in the next event of the same append
     unrated   ratings taken back: query, rater
 
 With n raters asked for, a design is labelled as soon as n of them have scored it:
@@ -8,8 +9,8 @@ With n raters asked for, a design is labelled as soon as n of them have scored i
     value = mean of the scores,     noise = max(s / sqrt(n), step / sqrt(12 n)),     no noise for n = 1
 
 s is the sample standard deviation, step the grid of the scale: raters who agree to the star have still rounded, so the
-standard error is never below that of the rounding. The label is told in the same append as the rating that completes
-it. A rating can be taken back, and its label with it, until a round has been fitted to that label.
+standard error is never below that of the rounding. A rating can be taken back, and the label that had come of it with
+it, until a round has been fitted to that label.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from seiko.oracles import Label
 
-__all__ = ["Rating", "RatingBook", "label_of_scores"]
+__all__ = ["Rating", "RatingBook", "complete", "label_of_scores"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +61,10 @@ class RatingBook:
 
     by_query: dict[str, dict[str, Rating]] = field(default_factory=dict)
     order: dict[str, list[str]] = field(default_factory=dict)  # by rater: queries, the latest word last
+    _sources: dict[str, frozenset[str]] = field(default_factory=dict)  # by query: whose scores made its label
 
-    def take(self, rows: Iterable[Mapping[str, Any]], known: Mapping[str, Any]) -> None:
-        """Keep the ratings of an event.
+    def take(self, rows: Iterable[Mapping[str, Any]], labels: Iterable[str], known: Mapping[str, Any]) -> None:
+        """Keep the ratings of an event, and which queries' labels they complete.
 
         Raises:
             KeyError: If one is of a query that was never asked.
@@ -75,21 +77,32 @@ class RatingBook:
             self._forget(rating.query, rating.rater)
             self.by_query.setdefault(rating.query, {})[rating.rater] = rating
             self.order.setdefault(rating.rater, []).append(rating.query)
+        for id in labels:
+            self._sources[id] = frozenset(name for name, rating in self.by_query[id].items() if not rating.skipped)
 
-    def take_back(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Forget the ratings that an event takes back.
+    def take_back(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Forget the ratings that an event takes back, and return the queries whose labels had come of them.
 
         Raises:
             KeyError: If one was not there.
         """
+        unlabelled = []
         for row in rows:
             if row["rater"] not in self.by_query.get(row["query"], {}):
                 raise KeyError(row["query"])
             self._forget(row["query"], row["rater"])
+            if row["rater"] in self._sources.get(row["query"], ()):
+                del self._sources[row["query"]]
+                unlabelled.append(row["query"])
+        return unlabelled
 
     def of(self, query: str) -> Mapping[str, Rating]:
         """Return the ratings of a design by rater."""
         return self.by_query.get(query, {})
+
+    def sources(self, query: str) -> frozenset[str]:
+        """Return whose scores made the label of a design; nobody's, where it came otherwise."""
+        return self._sources.get(query, frozenset())
 
     def scores(self, query: str) -> list[float]:
         """Return the scores of a design in the order of its raters' names, those who skipped it left out."""
@@ -132,6 +145,19 @@ def label_of_scores(scores: Sequence[float], step: float) -> Label:
     return Label(value=mean, noise=max(statistics.stdev(scores) / math.sqrt(n), step / math.sqrt(12 * n)))
 
 
-def rows_of(ratings: Iterable[Rating]) -> list[dict[str, Any]]:
-    """Return ratings as the ledger keeps them."""
-    return [asdict(rating) for rating in ratings]
+def complete(book: RatingBook, ratings: Sequence[Rating], raters: int, step: float) -> dict[str, Label]:
+    """Return the labels of designs that have enough scores once some ratings are taken; the book stays as it is.
+
+    Args:
+        book: The ratings that stand.
+        ratings: New ones; a later word of the same rater on the same design replaces the earlier one.
+        raters: Scores that make a label.
+        step: Distance between neighbouring scores of the scale.
+    """
+    labels = {}
+    for query in dict.fromkeys(rating.query for rating in ratings):
+        words = {**book.of(query), **{rating.rater: rating for rating in ratings if rating.query == query}}
+        scores = [score for name in sorted(words) if (score := words[name].score) is not None]
+        if len(scores) >= raters:
+            labels[query] = label_of_scores(scores, step)
+    return labels

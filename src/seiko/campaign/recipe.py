@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seiko.acquisition import Acquisition
+from seiko.campaign.batches import check_batches
 from seiko.campaign.candidates import CandidateSource, Fresh
 from seiko.campaign.climb import Climb
 from seiko.campaign.foresight import Believer
@@ -62,6 +63,7 @@ class Recipe:
             double-stranded DNA): only one of them is ever sent.
         budget: Labels that may be bought in all.
         rounds: Batches that they are bought in.
+        batches: Labels of each round's batch, where they are not to be equal; None for equal parts of the budget.
         stop: Reasons to stop before that, judged after each round (`TargetReached`, `NoImprovement`).
         seed: Seeds everything.
 
@@ -94,6 +96,7 @@ class Recipe:
     same: Symmetry | None = None
     budget: int
     rounds: int
+    batches: tuple[int, ...] | None = None
     stop: tuple[StopRule, ...] = ()
     seed: int = 0
 
@@ -107,6 +110,8 @@ class Recipe:
                 f"rounds must not exceed the budget, a round needs a label: got {self.rounds} rounds, "
                 f"budget {self.budget}"
             )
+        if self.batches is not None:
+            check_batches(self.batches, self.budget, self.rounds)
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}; update=None leaves the model as it is")
         if self.final_steps is not None and self.final_steps < 1:

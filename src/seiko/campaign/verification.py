@@ -151,11 +151,12 @@ def _artifacts(ledger: Ledger, state: RunState | None, faults: _Faults) -> int:
 
 
 def _named(state: RunState | None) -> set[str]:
-    """Return the artifacts that the events name: weights, and designs that are images."""
+    """Return the artifacts that the events name: weights, designs that are images, and pairs kept with a report."""
     if state is None:
         return set()
     images = {query.design.content for query in state.queries.values() if query.design.kind == "image"}
-    return images | {sha for sha in state.weights if sha is not None}
+    pairs = {sha for report in state.reports for pair in report.images for sha in (pair.before, pair.after)}
+    return images | pairs | {sha for sha in state.weights if sha is not None}
 
 
 def _compare(state: RunState, data: bytes, maker: str, faults: _Faults) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from seiko import __version__
-from seiko.cli import catalogue, data, lab, ledger, prior, sample, show
+from seiko.cli import catalogue, data, lab, ledger, prior, sample, serve, show
 from seiko.cli.ask import ask
 from seiko.cli.output import deliver
 from seiko.cli.root import Root, settings
@@ -87,6 +87,7 @@ app.command()(lab.retract)
 app.command()(lab.abandon)
 app.command()(show.status)
 app.command()(show.report)
+app.command()(serve.serve)
 app.command()(sample.sample)
 app.command()(show.export)
 app.command()(prior.pretrain)

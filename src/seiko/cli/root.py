@@ -20,7 +20,7 @@ __all__ = ["Root", "Settings", "settings"]
 COMMANDS = "seiko.commands"  # entry-point group of commands that other packages bring
 ORDER = (
     *("run", "init", "ask", "tell", "advance", "retract", "abandon"),
-    *("status", "report", "sample", "export", "ledger", "pretrain", "recipes", "data"),
+    *("status", "report", "serve", "sample", "export", "ledger", "pretrain", "recipes", "data"),
 )
 
 

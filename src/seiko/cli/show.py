@@ -167,6 +167,7 @@ def _label_rows(state: RunState) -> list[dict[str, Any]]:
             "reason": state.labels[query.id].reason,
             "predicted_mean": query.mean,
             "predicted_std": query.std,
+            **dict(state.labels[query.id].values),
         }
         for query in state.queries.values()
         if query.id in state.labels
@@ -175,7 +176,8 @@ def _label_rows(state: RunState) -> list[dict[str, Any]]:
 
 def _label_table(rows: list[dict[str, Any]], format: TableFormat) -> str:
     if format is TableFormat.csv:
-        return as_csv(with_prompts(LABEL_COLUMNS, rows), rows)
+        properties = dict.fromkeys(name for row in rows for name in row if name not in (*LABEL_COLUMNS, "prompt"))
+        return as_csv((*with_prompts(LABEL_COLUMNS, rows), *properties), rows)
     if format is TableFormat.jsonl:
         return as_jsonl(rows)
     return as_molecules(rows, "smiles" if format is TableFormat.smiles else "sdf")

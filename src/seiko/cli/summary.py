@@ -12,6 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from seiko.campaign.alarms import alarms
+from seiko.campaign.comparisons import agreement
+from seiko.campaign.lifecycle import State
 from seiko.campaign.state import RoundReport, RunState
 from seiko.campaign.stopping import stopped_because
 from seiko.config import ConfigError, from_json
@@ -20,10 +22,10 @@ __all__ = ["next_step", "ranked", "round_line", "status", "stopped", "summarise"
 
 
 def ranked(state: RunState) -> list[tuple[float, str]]:
-    """Return (mean label, design) of distinct designs, best first."""
+    """Return (mean label, design) of distinct designs that the run asked for, best first."""
     labels: dict[str, list[float]] = {}
     for query, label in state.values():
-        if label.value is not None:
+        if query.own and label.value is not None:
             labels.setdefault(query.design.content, []).append(label.value)
     means = [(math.fsum(values) / len(values), content) for content, values in labels.items()]
     return sorted(means, key=lambda pair: -pair[0])
@@ -35,7 +37,8 @@ def summarise(state: RunState, place: str) -> dict[str, Any]:
     top = ranked(state)
     last = state.reports[-1] if state.reports else None
     strength = recipe.get("strength") or {}
-    statuses = [label.status for label in state.labels.values()]
+    right, total = agreement(state.comparisons, {query.id: query.mean for query in state.queries.values()})
+    statuses = [label.status for id, label in state.labels.items() if state.queries[id].own]
     return {
         "run": place,
         "recipe": recipe.get("name"),
@@ -51,12 +54,18 @@ def summarise(state: RunState, place: str) -> dict[str, Any]:
         "distinct_labelled": len(top),
         "infeasible": statuses.count("infeasible"),
         "failed": statuses.count("failed"),
+        "retracted": sum(state.stage(id) is State.RETRACTED for id in state.records),
+        "abandoned": sum(state.stage(id) is State.ABANDONED for id in state.records),
+        "attached": sum(query.source == "attached" for query in state.queries.values()),
         "believed_mean": last.believed_mean if last else None,
         "kl_pretrained": last.kl_pretrained if last else None,
         "kl_budget": strength.get("nats"),
         "diversity": last.diversity if last else None,
         "distinct": last.distinct if last else None,
         "batch_means": [report.batch_mean for report in state.reports],
+        "comparisons": len(state.comparisons),
+        "comparisons_predicted": total,
+        "comparisons_agreed": right / total if total else None,
         "seconds": math.fsum(report.seconds for report in state.reports),
     }
 

@@ -37,8 +37,8 @@ def tell(
             metavar="FILE",
             show_default=False,
             help="A table with id (or well) and value and, if you like, noise, status (value, infeasible, failed), "
-            "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; a folder of "
-            "images with a manifest.csv; - is standard input.",
+            "reason, retry, replicate, design; one JSON object a line; a grid in the shape of a plate; or winner, "
+            "loser and, if you like, rater, choice, tie; a folder of images with a manifest.csv; - is standard input.",
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print what would be taken, take nothing.")] = False,

@@ -1,5 +1,6 @@
 """How a sample is made: noise -> schedule -> transition -> process -> rollout. Torch only."""
 
+from seiko.diffusion.flow import Flow, FlowSchedule
 from seiko.diffusion.noise import Noise
 from seiko.diffusion.process import DDIM, DenoisingTransition, MaskedDiffusion, Process, Step
 from seiko.diffusion.rollout import (
@@ -22,6 +23,8 @@ __all__ = [
     "Conditioning",
     "CosineSchedule",
     "DenoisingTransition",
+    "Flow",
+    "FlowSchedule",
     "GaussianTransition",
     "GradientWindow",
     "MaskedDiffusion",

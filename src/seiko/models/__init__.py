@@ -7,12 +7,16 @@ from seiko.models.graph_codec import GraphCodec
 from seiko.models.graph_features import GraphFeatures
 from seiko.models.graph_pretrain import GraphPretraining
 from seiko.models.graph_transformer import GraphArchitecture
+from seiko.models.guidance import ClassifierFree, ClassifierFreeSource, Conditional
+from seiko.models.latent_image import LatentImage
+from seiko.models.latent_image_source import LatentImageSource
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
 from seiko.models.pixel_files import PixelFiles
 from seiko.models.pixel_image import UNET_LAYERS, PixelImage, PixelImageSource
 from seiko.models.pixel_imagenet import IMAGENET_64, random_imagenet_64
 from seiko.models.pixel_pretrain import PixelArchitecture, PixelPretraining
 from seiko.models.pretrain import Architecture, Pretraining, PretrainProgress
+from seiko.models.random_pipeline import RandomPipeline
 from seiko.models.side import SideNetwork
 from seiko.models.source import source_of
 from seiko.models.toy import EnumerableToy, GaussianToy
@@ -25,6 +29,9 @@ __all__ = [
     "Alphabet",
     "Architecture",
     "Bounded",
+    "ClassifierFree",
+    "ClassifierFreeSource",
+    "Conditional",
     "DiffusionModel",
     "EnumerableToy",
     "FullFineTuning",
@@ -37,6 +44,8 @@ __all__ = [
     "GraphSource",
     "ImageToy",
     "ImageToySource",
+    "LatentImage",
+    "LatentImageSource",
     "Letters",
     "LoRA",
     "MaskedLM",
@@ -52,6 +61,7 @@ __all__ = [
     "PretrainProgress",
     "Pretraining",
     "Prompted",
+    "RandomPipeline",
     "Savable",
     "SideNetwork",
     "Tuning",

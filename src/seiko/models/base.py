@@ -141,12 +141,13 @@ class ModelPolicy(Generic[T]):
     Args:
         model: The model.
         version: Which of its weights; only ``"current"`` has parameters to optimise.
-        checkpoint: Recompute activations in the backward pass instead of keeping them.
+        checkpoint: Recompute activations in the backward pass instead of keeping them; None for what the model asks
+            for (its attribute `checkpoint`), which is not to where it says nothing.
     """
 
     model: DiffusionModel[T]
     version: Version = "current"
-    checkpoint: bool = False
+    checkpoint: bool | None = None
 
     @property
     def num_steps(self) -> int:
@@ -164,7 +165,8 @@ class ModelPolicy(Generic[T]):
 
     def transition(self, x_t: State, k: Step, conditioning: Conditioning = None) -> T:
         """Return p(x_s | x_t) at step k."""
-        if self.checkpoint and torch.is_grad_enabled():
+        checkpoint = getattr(self.model, "checkpoint", False) if self.checkpoint is None else self.checkpoint
+        if checkpoint and torch.is_grad_enabled():
             prediction = torch.utils.checkpoint.checkpoint(self._predict, x_t, k, conditioning, use_reentrant=False)
         else:
             prediction = self._predict(x_t, k, conditioning)

@@ -2,8 +2,8 @@
 
 sequences      TFBind8, Ehrlich
 molecules      QED, PenalisedLogP, SA, MoleculeProperty, PMO; by name with oracle_named
-images         JPEGIncompressibility, JPEGCompressibility, StrokeThickness, DigitQuality; by name with
-               image_oracle_named
+images         JPEGIncompressibility, JPEGCompressibility, StrokeThickness, DigitQuality, Aesthetic, CLIPScore,
+               PickScore, HPSv2; by name with image_oracle_named
 your own       PythonFunction and, for images, ImageFunction, by module:function; Command, Service, Workers, OnExecutor
                outside of this process
 around others  Desired with a desirability, WeightedMean, WeightedGeometricMean
@@ -30,10 +30,14 @@ from seiko.oracles.external import Command, OnExecutor, OracleFailed, Service, W
 from seiko.oracles.function import PythonFunction
 from seiko.oracles.images import (
     IMAGE_ORACLES,
+    Aesthetic,
+    CLIPScore,
     DigitQuality,
+    HPSv2,
     ImageFunction,
     JPEGCompressibility,
     JPEGIncompressibility,
+    PickScore,
     StrokeThickness,
     image_oracle_named,
 )
@@ -58,7 +62,9 @@ __all__ = [
     "QED",
     "SA",
     "Above",
+    "Aesthetic",
     "Below",
+    "CLIPScore",
     "Command",
     "Desirability",
     "Desired",
@@ -67,6 +73,7 @@ __all__ = [
     "Ehrlich",
     "EhrlichFunction",
     "Gaussian",
+    "HPSv2",
     "ImageFunction",
     "JPEGCompressibility",
     "JPEGIncompressibility",
@@ -77,6 +84,7 @@ __all__ = [
     "Oracle",
     "OracleFailed",
     "PenalisedLogP",
+    "PickScore",
     "PythonFunction",
     "Ramp",
     "ReverseSigmoid",

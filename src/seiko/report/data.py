@@ -25,7 +25,7 @@ __all__ = [
     "letter_frequencies",
 ]
 
-Status = Literal["value", "infeasible", "failed", "retracted", "pending"]
+Status = Literal["value", "infeasible", "failed", "retracted", "abandoned", "pending"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

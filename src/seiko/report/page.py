@@ -32,7 +32,7 @@ def render(data: ReportData) -> str:
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True, keep_trailing_newline=True)  # fmt: skip
     top = headline(data)
-    counts = Counter(row.status for row in data.designs if row.status in ("pending", "failed", "retracted"))
+    counts = Counter(row.status for row in data.designs if row.status not in ("value", "infeasible"))
     return environment.get_template("report.html").render(
         data=data,
         light=LIGHT,

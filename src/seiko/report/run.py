@@ -13,10 +13,10 @@ from dataclasses import asdict
 from datetime import datetime
 
 import seiko
-from seiko.campaign import CalibrationReport, Campaign, Query, RoundReport, RunState
+from seiko.campaign import CalibrationReport, Campaign, Query, RoundReport, RunState, State
 from seiko.models import Alphabet, MaskedLM
 from seiko.report.advice import alarms, recommendations
-from seiko.report.data import CalibrationRow, DesignRow, LogoData, MoleculeData, ReportData, RoundRow
+from seiko.report.data import CalibrationRow, DesignRow, LogoData, MoleculeData, ReportData, RoundRow, Status
 from seiko.report.front import front_data
 from seiko.report.image_run import image_data, with_images
 from seiko.report.molecule_changes import drift_alarms
@@ -28,7 +28,12 @@ DRAWN = 200  # fresh samples of the pretrained model; as many as a round's repor
 
 
 def report_data(
-    campaign: Campaign, *, title: str | None = None, known: Sequence[str] = (), pictures: Sequence[bytes] = ()
+    campaign: Campaign,
+    *,
+    title: str | None = None,
+    known: Sequence[str] = (),
+    pictures: Sequence[bytes] = (),
+    samples: bool = True,
 ) -> ReportData:
     """Return what the page of a run shows.
 
@@ -38,15 +43,19 @@ def report_data(
         known: SMILES that the molecules of a run are compared with, for example those the prior was trained on; empty
             for the pretrained model's own samples.
         pictures: PNG bytes that the images of a run are compared with.
+        samples: Draw what the pretrained model writes. Without, no model is loaded, and the record has neither logos
+            nor molecules.
 
     Raises:
         LedgerError: If the run cannot be read.
     """
     recipe, state = campaign.recipe, campaign.state
     nats = recipe.strength.nats if recipe.update is not None and isinstance(recipe.strength, KLBudget) else None
-    molecules = _molecules(campaign, state, known)
+    smiles = {query.design.kind for query in state.queries.values()} == {"smiles"}
+    molecules = _molecules(campaign, state, known) if smiles and samples else None
     images = image_data(campaign, state, pictures)
-    logos = _logos(campaign, state) if state.reports and molecules is None and images is None else None
+    drawn = state.reports and samples and not smiles and images is None
+    logos = _logos(campaign, state) if drawn else None
     length = len(logos.before) if logos is not None else None
     space = None if logos is None else float(len(logos.alphabet)) ** min(len(logos.before), 50)
     data = ReportData(
@@ -60,15 +69,15 @@ def report_data(
         rounds_planned=recipe.rounds,
         seed=recipe.seed,
         recipe_json=json.dumps(state.recipe, indent=2),
-        designs=tuple(_design_row(query, state) for query in state.queries.values()),
+        designs=tuple(_design_row(query, state) for query in state.queries.values() if query.own),
         rounds=tuple(_round_row(report) for report in state.reports),
         logos=logos,
         molecules=molecules,
         images=images,
         kl_budget=nats,
         reward_name=getattr(recipe.oracle, "name", None) or "label",
-        diversity_unit="positions" if molecules is None else "Tanimoto distance",
-        diversity_max=(None if length is None else float(length)) if molecules is None else 1.0,
+        diversity_unit="Tanimoto distance" if smiles else "positions",
+        diversity_max=1.0 if smiles else None if length is None else float(length),
         alarms=alarms(state, nats, space) + (() if molecules is None else drift_alarms(molecules)),
         recommendations=recommendations(
             state, rounds=recipe.rounds, budget=recipe.budget, kl_budget=nats, space=space, stop=recipe.stop
@@ -86,13 +95,17 @@ def _design_row(query: Query, state: RunState) -> DesignRow:
         content=query.design.content,
         kind=query.design.kind,
         source=query.source,
-        status="pending" if label is None else label.status,
+        status=label.status if label is not None else _without_label(state.stage(query.id)),
         value=None if label is None else label.value,
         noise=None if label is None else label.noise,
         predicted_mean=query.mean,
         predicted_std=query.std,
         prompt=query.design.prompt,
     )
+
+
+def _without_label(stage: State) -> Status:
+    return "retracted" if stage is State.RETRACTED else "abandoned" if stage is State.ABANDONED else "pending"
 
 
 def _round_row(report: RoundReport) -> RoundRow:
@@ -130,11 +143,8 @@ def _logos(campaign: Campaign, state: RunState) -> LogoData | None:
     )
 
 
-def _molecules(campaign: Campaign, state: RunState, known: Sequence[str]) -> MoleculeData | None:
-    """Return samples before and after; None for a run whose designs are not SMILES, or that has asked for nothing."""
-    kinds = {query.design.kind for query in state.queries.values()}
-    if kinds != {"smiles"}:
-        return None
+def _molecules(campaign: Campaign, state: RunState, known: Sequence[str]) -> MoleculeData:
+    """Return samples before and after of a run whose designs are SMILES."""
     before = campaign.sample(DRAWN, round=0) if state.reports else []
     return MoleculeData(
         before=tuple(design.content for design in before),

@@ -29,6 +29,7 @@ from seiko.rewards.sgld import SGLD
 from seiko.rewards.spaced_pairs import SpacedPairs
 from seiko.rewards.symmetry import ReverseComplement, Symmetry, orbit
 from seiko.rewards.training import Schedule
+from seiko.rewards.vision import VisionEmbedding
 from seiko.rewards.window_kernel import WindowKernel
 from seiko.rewards.windows import Windows
 
@@ -78,6 +79,7 @@ __all__ = [
     "Symmetrised",
     "Symmetry",
     "Tanimoto",
+    "VisionEmbedding",
     "WindowKernel",
     "Windows",
     "calibration",

@@ -41,7 +41,7 @@ __all__ = ["PreferenceEnsemble"]
 
 _MISFIT = 0.1  # of the scores' variance
 _TAU = 0.5  # of the scores' standard deviation
-_SPREADS = tuple(2.0 ** (k / 4.0) for k in range(13))
+_SPREADS: tuple[float, ...] = tuple(2.0 ** (k / 4.0) for k in range(13))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ def _spread(f: Float[Tensor, "members n"], choices: Choices, unseen: Tensor) -> 
 
     def likelihood(factor: float) -> float:
         logit = mean / (1.0 + math.pi * factor**2 * variance / 8.0).sqrt()
-        prior = 0.5 * math.log(factor) ** 2
-        return float(torch.nn.functional.logsigmoid(logit)[others].sum()) - prior
+        logs: Tensor = torch.nn.functional.logsigmoid(logit)[others]
+        return float(logs.sum()) - 0.5 * math.log(factor) ** 2
 
     return max(_SPREADS, key=likelihood)

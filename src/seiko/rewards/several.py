@@ -76,8 +76,8 @@ class Several:
 
     @cached_property
     def _draws(self) -> Float[Tensor, "s k"]:
-        uniform = torch.quasirandom.SobolEngine(len(self.beliefs), scramble=True, seed=0).draw(
-            DRAWS, dtype=torch.float64
-        )
+        engine = torch.quasirandom.SobolEngine(len(self.beliefs), scramble=True, seed=0)  # type: ignore[no-untyped-call]
+        uniform = engine.draw(DRAWS, dtype=torch.float64)
         normal = torch.special.ndtri(uniform.clamp(1e-6, 1 - 1e-6))
-        return (normal - normal.mean(0)) / normal.std(0, correction=0)
+        draws: Tensor = (normal - normal.mean(0)) / normal.std(0, correction=0)
+        return draws

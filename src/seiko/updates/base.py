@@ -133,8 +133,10 @@ class Update(Protocol[T]):
         ...
 
 
-def adam(policy: Policy[T], learning_rate: float) -> UpdateState:
+def adam(policy: Policy[T], learning_rate: float, weight_decay: float = 0.0) -> UpdateState:
     """Return a state with Adam over the policy's parameters, warning of what makes the update meaningless.
+
+    With a weight decay it is AdamW, whose weights shrink by learning_rate * weight_decay a step.
 
     Raises:
         ValueError: If the policy has no parameters that may move.
@@ -149,6 +151,8 @@ def adam(policy: Policy[T], learning_rate: float) -> UpdateState:
             NotMemorylessWarning,
             stacklevel=3,
         )
+    if weight_decay:
+        return UpdateState(torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay))
     return UpdateState(torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99)))
 
 
@@ -169,6 +173,11 @@ def descend(state: UpdateState, loss: Tensor, max_grad_norm: float) -> float:
     """
     state.optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    return follow_gradient(state, max_grad_norm)
+
+
+def follow_gradient(state: UpdateState, max_grad_norm: float) -> float:
+    """Take one optimiser step by the gradients that are there; see `descend`."""
     parameters = [p for group in state.optimiser.param_groups for p in group["params"]]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm))
     if not norm < float("inf"):

@@ -12,10 +12,12 @@ policy with no loss to lose has G = A + const: the optimum of `Problem`, as for 
     PreferenceDPO  pairs of designs that raters compared, or that labels rank, on paths of the forward process that end
                    in them; no objective at all. The baseline of Wallace et al.
 
-With all steps of a path its log-ratio is exact, and so is the optimum. With a share of them, as published, a step
-stands for the others inside of the sigmoid (Jensen's bound), which leads the same way, and not as far:
+With all steps of a path its log-ratio is exact, and so is the optimum; but where the last steps of a Gaussian chain
+have little noise, a design lies many of its standard deviations from their mean, and little is learnt. With a share of
+the steps, as published, one stands for the others inside of the sigmoid (Jensen's bound): the way is the same, how far
+it leads at a given temperature is not. On the toys: short of the optimum for letters, beyond it for numbers.
 
-    Gaussian       KL(q || p_j) - KL(q || p),    q the law of x_s given x_t and x_0: Eq. 14, at the weight of the path
+    Gaussian       -1/2 (|eps - eps_hat|^2 - |eps - eps_hat_j|^2),    Eq. 14 with a constant weight
     masked         log p(x_0 | x_t) - log p_j(x_0 | x_t), averaged over which letters the step reveals
 
 References:
@@ -37,6 +39,7 @@ from torch.nn.functional import logsigmoid
 from seiko.diffusion import (
     DDIM,
     Conditioning,
+    DenoisingTransition,
     GaussianTransition,
     MaskedDiffusion,
     Noise,
@@ -159,8 +162,8 @@ class PreferenceUpdate:
             chosen = choose_steps(steps, self.config.share, noise.fold_in(SUBSET))
             for k in (steps - i for i in chosen):
                 for x_0, sign in ((won, 1.0), (lost, -1.0)):
-                    x_t, x_s = noised(self.process, x_0, k, of_pair.fold_in(k))
-                    total = total + sign * self._ratio(policy, problem, x_t, x_s, x_0, k, conditioning)
+                    x_t = noised(self.process, x_0, k, of_pair.fold_in(k))
+                    total = total + sign * self._ratio(policy, problem, x_t, x_0, x_0, k, conditioning)
             gain = total * steps / len(chosen)
         loss = _loss(gain, torch.full_like(gain, 1.0 - self.config.smoothing))
         norm = descend(state, loss, self.config.max_grad_norm)
@@ -170,8 +173,8 @@ class PreferenceUpdate:
         right = float((gain.detach() > 0).float().mean())
         return report(objective, kls, problem, grad_norm=norm, loss=float(loss.detach()), right=right)
 
-    @staticmethod
     def _ratio(
+        self,
         policy: Policy[T],
         problem: Problem[T],
         x_t: State,
@@ -180,11 +183,17 @@ class PreferenceUpdate:
         k: int,
         conditioning: Conditioning,
     ) -> Tensor:
-        """Return one step's part of G, reward units; averaged over the x_s that lead to x_0 if that is given."""
+        """Return one step's part of G, reward units; of the path through x_s, or where x_0 is given as published."""
 
         def score(policy: Policy[T]) -> Tensor:
             law = policy.transition(x_t, k, conditioning)
-            return law.log_prob(x_s) if x_0 is None else law.log_likelihood(x_s, x_0)
+            if x_0 is None:
+                return law.log_prob(x_s)
+            return (
+                eps_score(self.process, law, x_0, k)
+                if isinstance(law, DenoisingTransition)
+                else (law.log_likelihood(x_s, x_0))
+            )
 
         with torch.no_grad():
             anchored = torch.stack([anchor.coefficient * score(anchor.policy) for anchor in problem.anchors]).sum(0)
@@ -263,20 +272,18 @@ def forward_path(process: Process[Any], x_0: State, noise: Noise) -> list[State]
         noise: One stream a design.
     """
     if isinstance(process, MaskedDiffusion):
-        return [x_0, *(noised(process, x_0, k, noise)[0] for k in range(1, process.num_steps + 1))]
-    x_t, _ = noised(process, x_0, process.num_steps, noise)
-    states = [x_t]
+        return [x_0, *(noised(process, x_0, k, noise) for k in range(1, process.num_steps + 1))]
+    states = [noised(process, x_0, process.num_steps, noise)]
     for k in range(process.num_steps, 1, -1):
         states.append(_known(process, x_0, states[-1], k).sample(noise.fold_in(_STEP - k)))
     return [x_0, *reversed(states)]
 
 
-def noised(process: Process[Any], x_0: State, k: int, noise: Noise) -> tuple[State, State]:
-    """Return x_t at step k of the forward process that ends in designs, and where step k leads to from there.
+def noised(process: Process[Any], x_0: State, k: int, noise: Noise) -> State:
+    """Return x_t at step k of the forward process that ends in designs.
 
-        Gaussian   x_t ~ N(alpha_t x_0, sigma_t^2),   x_s = the mean of q(x_s | x_t, x_0): with it a difference of
-                   log-densities is the difference of the KLs to q
-        masked     x_t with as many random positions masked as the chain has left at step k,   x_s = x_0
+        Gaussian   x_t ~ N(alpha_t x_0, sigma_t^2)
+        masked     as many random positions masked as the chain has left at step k
 
     Args:
         process: DDIM at eta = 1, or masked diffusion.
@@ -292,13 +299,23 @@ def noised(process: Process[Any], x_0: State, k: int, noise: Noise) -> tuple[Sta
         for step in range(process.num_steps, k, -1):
             left -= -(-left // step)
         order = noise.uniform((x_0.shape[1],)).argsort(-1).argsort(-1)
-        return torch.where(order < left, process.mask_token, x_0), x_0
+        return torch.where(order < left, process.mask_token, x_0)
     if isinstance(process, DDIM):
-        t = process.times.to(x_0.device)[k]
-        alpha, sigma = process.schedule.alpha(t).to(x_0), process.schedule.sigma(t).to(x_0)
-        x_t = alpha * x_0 + sigma * noise.normal(tuple(x_0.shape[1:]), x_0.dtype)
-        return x_t, _known(process, x_0, x_t, k).mean
+        alpha, sigma = _scales(process, x_0, k)
+        return alpha * x_0 + sigma * noise.normal(tuple(x_0.shape[1:]), x_0.dtype)
     raise TypeError(f"designs can be noised by DDIM or MaskedDiffusion, got {type(process).__name__}")
+
+
+def eps_score(process: Process[Any], law: DenoisingTransition, x_0: State, k: int) -> Float[Tensor, "b"]:
+    """Return -|eps - eps_hat|^2 / 2, summed over the event; x_t drops out of the difference of the noises."""
+    assert isinstance(process, DDIM)
+    alpha, sigma = _scales(process, x_0, k)
+    return -0.5 * (alpha / sigma * (x_0 - law.x_0)).square().flatten(1).sum(1)
+
+
+def _scales(process: DDIM, x_0: State, k: int) -> tuple[Tensor, Tensor]:
+    t = process.times.to(x_0.device)[k]
+    return process.schedule.alpha(t).to(x_0), process.schedule.sigma(t).to(x_0)
 
 
 def _known(process: Process[Any], x_0: State, x_t: State, k: int) -> GaussianTransition:

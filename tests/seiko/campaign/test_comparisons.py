@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seiko.campaign import Campaign, Comparison, Recipe, UnknownQuery, best_of
-from seiko.campaign.comparisons import Comparisons, check_comparisons
+from seiko.campaign.comparisons import Comparisons, agreement, check_comparisons
 from seiko.campaign.ledger import LedgerCorrupted, NewEvent
 from seiko.designs import Design
 from seiko.rewards import RBF, OneHot, PreferenceProcess
@@ -89,11 +89,28 @@ def test_a_tie_has_no_order() -> None:
     assert len(check_comparisons(known, [Comparison(winner="b", loser="a")])) == 1
 
 
+def test_two_processes_that_told_the_same_told_it_once() -> None:
+    known, row = Comparisons(), beats("a", "b").row()
+    for seq in (1, 2):
+        known.fold(seq, {"comparisons": [row]}, {"a", "b"}.__contains__)
+    assert len(known) == 1
+    known.fold(3, {"comparisons": [], "withdrawn": [row]}, {"a", "b"}.__contains__)
+    assert not known.names("a")
+    assert known.up_to(2) == [beats("a", "b")]
+
+
 def test_an_event_that_names_an_unknown_query_is_refused(campaign: Campaign) -> None:
     campaign.ask()
     campaign.ledger.append([NewEvent("compared", {"comparisons": [beats("1-0001", "7-0001").row()]})], expected=2)
     with pytest.raises(LedgerCorrupted, match="7-0001"):
         campaign.state  # noqa: B018
+
+
+def test_agreement_counts_what_was_predicted_before() -> None:
+    predicted = {"a": 2.0, "b": 1.0, "c": 1.0, "d": None}
+    told = [beats("a", "b"), beats("b", "a"), beats("a", "c"), beats("b", "c"), beats("a", "d"), beats("d", "e")]
+    assert agreement(told, predicted) == (2, 3)
+    assert agreement([Comparison(winner="a", loser="b", tie=True)], predicted) == (0, 0)
 
 
 def prefer_a(campaign: Campaign) -> None:

@@ -169,3 +169,24 @@ def test_ledgers_of_before_are_read(tmp_path: Path, pictures: Pictures, corner: 
     read = RoundReport.from_payload(old)
     assert (read.prompts, read.images, read.naturalness) == ((), (), None)
     assert RoundReport.from_payload(payload) == report
+
+
+def test_a_run_of_images_opens_from_a_checkpoint(tmp_path: Path, pictures: Pictures, corner: Any) -> None:
+    from seiko.campaign.checkpoint import kept, restored
+
+    with Campaign.open(tmp_path, pictures()) as campaign:
+        run(campaign, corner)
+        assert restored(kept(campaign.state)) == campaign.state
+
+
+def test_verification_knows_the_files_that_events_name(tmp_path: Path, pictures: Pictures, corner: Any) -> None:
+    from seiko.campaign.verification import verify
+
+    with Campaign.open(tmp_path, pictures()) as campaign:
+        run(campaign, corner)
+        pair, query = campaign.state.reports[0].images[0], campaign.state.queries["1-0001"]
+        for name in (pair.before, query.design.content):
+            campaign.ledger.artifacts.path(name).unlink()
+        faults = "\n".join(verify(campaign.ledger).faults)
+    assert pair.before in faults
+    assert query.design.content in faults

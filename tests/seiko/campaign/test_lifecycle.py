@@ -107,6 +107,8 @@ def test_the_same_file_again_brings_nothing_back_that_was_retracted() -> None:
     record = told(Label(value=1.0), None)
     assert record.knows(Label(value=1.0))
     assert not record.knows(Label(value=1.5))
+    record.label(2, BROKEN)
+    assert record.knows(Label(value=1.0)), "that the second try broke does not make the first one right"
     record.label(3, Label(value=1.5))
     assert not record.knows(Label(value=1.0)), "now it contradicts the label that stands"
     assert record.standing() == [Label(value=1.5)]

@@ -64,7 +64,7 @@ def test_random_hypervolume_scalarisations_have_the_hypervolume_as_their_mean() 
     )
     values = torch.tensor([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]], dtype=torch.float64)
     means = [float(objectives.scalar(values, objectives.draw_weights(seed))(values).max()) for seed in range(3000)]
-    # Lemma 5: hypervolume = c_k E[max_y s(y)], c_2 = pi / 4; the staircase has 6
+    # hypervolume = c_k E[max_y s(y)], c_2 = pi / 4; the staircase has 6
     assert math.pi / 4 * sum(means) / len(means) == pytest.approx(6.0, rel=0.05)
 
 

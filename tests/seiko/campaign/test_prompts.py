@@ -14,7 +14,6 @@ import torch
 from seiko.campaign import Campaign, NoPrompts, Prompts, Recipe, run
 from seiko.campaign.prompts import choose_for_prompts, conditioner_of, prompted, read_prompts
 from seiko.campaign.sampler import ModelSampler, SteeredSampler, draw_designs
-from seiko.campaign.selection import Pool, TopAcquisition
 from seiko.designs import Design
 from seiko.diffusion import Noise
 from seiko.models import GaussianToy, ImageToySource, ModelPolicy
@@ -46,7 +45,7 @@ def test_a_file_of_prompts(tmp_path: Path) -> None:
     file.write_text("# nothing\n")
     with pytest.raises(ValueError, match="holds no prompt"):
         read_prompts(file)
-    file.write_bytes(b"caf\xe9\n")
+    file.write_bytes(b"na\xefve\n")
     with pytest.raises(ValueError, match="not UTF-8"):
         read_prompts(file)
 
@@ -182,12 +181,15 @@ def test_a_batch_is_spread_evenly_over_prompts(
     prompts = [prompt for prompt, n in counts.items() for _ in range(n)]
     score = torch.rand(len(prompts), generator=torch.Generator().manual_seed(0))
     score[: len(prompts) // 2] += 1  # the first prompts are easily met
-    pool = Pool(torch.zeros(len(prompts), 1), score, lambda x, z: torch.zeros(len(x), len(z)))
-    rows = choose_for_prompts(TopAcquisition(), pool, count, prompts)
+
+    def best(of: list[int], count: int) -> list[int]:
+        return sorted(of, key=lambda row: -float(score[row]))[:count]
+
+    rows = choose_for_prompts(best, count, prompts)
     assert Counter(prompts[row] for row in rows) == expected
     for prompt, n in expected.items():
         of = [row for row in range(len(prompts)) if prompts[row] == prompt]
-        assert {row for row in rows if prompts[row] == prompt} == set(sorted(of, key=lambda row: -score[row])[:n])
+        assert {row for row in rows if prompts[row] == prompt} == set(best(of, n))
     assert len({prompts[row] for row in rows[: len(expected)]}) == len(expected), "every prompt has its turn"
 
 

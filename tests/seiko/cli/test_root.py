@@ -30,6 +30,7 @@ CONTRACT = [
     "advance",
     "status",
     "report",
+    "serve",
     "sample",
     "export",
     "pretrain",

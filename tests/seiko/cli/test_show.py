@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from seiko.campaign import Campaign
+from seiko.campaign import Campaign, Query, RunState
+from seiko.cli.show import TableFormat, _label_rows, _label_table
+from seiko.designs import Design
 from seiko.models import MaskedLMSource
+from seiko.oracles import Label
 
 Invoke = Callable[..., Result]
 
@@ -186,3 +189,15 @@ def test_a_damaged_ledger_is_named(seiko: Invoke, waiting: Path) -> None:
         assert result.exit_code == 1, result.output
         assert "ledger.sqlite" in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_properties_are_columns_of_their_own() -> None:
+    state = RunState()
+    for i, label in enumerate((Label(value=0.5, values=(("qed", 0.7), ("sa", 0.9))), Label.infeasible("no"))):
+        id = f"1-{i:04d}"
+        state.queries[id] = Query(id=id, design=Design("C" * (i + 1), "smiles"), round=1, source="fresh")
+        state.labels[id], state.labelled_at[id] = label, 1
+    table = _label_table(_label_rows(state), TableFormat.csv)
+    first, second = csv.DictReader(io.StringIO(table))
+    assert (first["value"], first["qed"], first["sa"]) == ("0.5", "0.7", "0.9")
+    assert (second["status"], second["qed"]) == ("infeasible", "")

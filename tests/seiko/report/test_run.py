@@ -10,6 +10,7 @@ import torch
 
 from seiko.acquisition import UCB
 from seiko.campaign import Campaign, Recipe
+from seiko.designs import Design
 from seiko.models import Alphabet, Architecture, MaskedLMSource, Pretraining
 from seiko.oracles import Label
 from seiko.report import render
@@ -106,3 +107,19 @@ def test_before_the_first_round_no_model_is_needed(tmp_path: Path, prior: Path) 
     assert data.rounds == data.designs == ()
     assert data.kl_budget is None
     assert "A new run" in render(data)
+
+
+def test_what_was_retracted_abandoned_or_attached_is_told_apart(tmp_path: Path, prior: Path) -> None:
+    with Campaign.open(tmp_path / "laboratory", a_recipe(prior, FixedStrength(), moves=False)) as campaign:
+        campaign.attach({Design("AAAA"): 9.0})
+        a, b, c, *_ = campaign.ask(4)
+        campaign.tell({a.id: 0.5, b.id: 0.25})
+        campaign.retract([b.id], "wrong well")
+        campaign.abandon([c.id], "lost")
+        data = report_data(campaign)
+    assert [row.status for row in data.designs] == ["value", "retracted", "abandoned", "pending"]
+    assert "AAAA" not in {row.content for row in data.designs}
+    assert data.labels_used == 2
+    page = render(data)
+    for words in ("1 retracted.", "1 abandoned.", "1 pending."):
+        assert words in page

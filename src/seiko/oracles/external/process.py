@@ -124,6 +124,8 @@ class Child:
         self._process.wait()
         for thread in self._threads:
             thread.join(1.0)
+        if any(thread.is_alive() for thread in self._threads):
+            return  # a daemon that left the group holds a pipe open: closing ours would wait for it
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 with suppress(OSError, ValueError):

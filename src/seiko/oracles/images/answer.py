@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,7 +17,7 @@ from seiko.designs import IMAGE, Design
 from seiko.oracles.base import Label
 from seiko.oracles.noise import noisy_label
 
-__all__ = ["KIND", "Value", "answer"]
+__all__ = ["KIND", "Value", "answer", "answer_many"]
 
 KIND = IMAGE
 Value = Callable[[Float[Tensor, "c h w"], Design], float | None]
@@ -38,12 +39,52 @@ def answer(designs: Sequence[Design], value: Value, *, noise: float, seed: int) 
     return [_label(design, value, noise, seed) for design in designs]
 
 
+def answer_many(
+    designs: Sequence[Design],
+    values: Callable[[Float[Tensor, "n c h w"], Sequence[Design]], Float[Tensor, "n"]],
+    *,
+    noise: float,
+    seed: int,
+    at_a_time: int = 32,
+) -> list[Label]:
+    """Return one label for each design, in order, by a function of many images at once.
+
+    Args:
+        designs: Images with their files; they may differ in size.
+        values: Of images of one size, and the designs that they are of.
+        noise: Standard deviation of the Gaussian measurement noise, in units of the value.
+        seed: Seed of the noise.
+        at_a_time: Images that `values` is given at most.
+
+    Raises:
+        ValueError: If an image comes without its file.
+    """
+    from seiko.imaging import pixels_of
+
+    images = [i for i, design in enumerate(designs) if design.kind == KIND]
+    found: dict[int, float] = {}
+    for start in range(0, len(images), at_a_time):
+        by_size: dict[tuple[int, ...], list[tuple[int, Tensor]]] = {}
+        for i in images[start : start + at_a_time]:
+            pixels = pixels_of([designs[i]])[0]
+            by_size.setdefault(tuple(pixels.shape), []).append((i, pixels))
+        for rows in by_size.values():
+            with torch.no_grad():
+                numbers = values(torch.stack([pixels for _, pixels in rows]), [designs[i] for i, _ in rows])
+            found |= {i: float(number) for (i, _), number in zip(rows, numbers, strict=True)}
+    return [_of(design, found.get(i), noise, seed) for i, design in enumerate(designs)]
+
+
 def _label(design: Design, value: Value, noise: float, seed: int) -> Label:
     from seiko.imaging import pixels_of
 
+    number = value(pixels_of([design])[0], design) if design.kind == KIND else None
+    return _of(design, number, noise, seed)
+
+
+def _of(design: Design, number: float | None, noise: float, seed: int) -> Label:
     if design.kind != KIND:
         return Label.infeasible(f"an image is a design of kind {KIND!r}, got {design.kind!r}")
-    number = value(pixels_of([design])[0], design)
     if number is None or not math.isfinite(number):
         return Label.infeasible("this image has no value")
     return noisy_label(number, noise=noise, seed=seed, key=design.key)

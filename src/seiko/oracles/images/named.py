@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from seiko.oracles.base import Oracle
+from seiko.oracles.images.aesthetic import Aesthetic
+from seiko.oracles.images.alignment import CLIPScore, PickScore
 from seiko.oracles.images.digits import DigitQuality, StrokeThickness
 from seiko.oracles.images.function import ImageFunction
 from seiko.oracles.images.jpeg import JPEGCompressibility, JPEGIncompressibility
@@ -16,6 +18,17 @@ IMAGE_ORACLES: Mapping[str, Callable[..., Oracle]] = {
     "compressibility": JPEGCompressibility,
     "thickness": StrokeThickness,
     "quality": DigitQuality,
+    "aesthetic": Aesthetic,
+    "clip": CLIPScore,
+    "pickscore": PickScore,
+}
+
+_ELSEWHERE: Mapping[str, str] = {
+    "hpsv2": "is published as an open_clip checkpoint: convert it to a folder of transformers and write "
+    "HPSv2(model=FOLDER) in a recipe of your own",
+    "imagereward": "is a BLIP network with code of its own, which transformers does not read (Xu et al., 2023, "
+    "https://arxiv.org/abs/2304.05977): install its package image-reward, write score(pixels, prompt) around it, and "
+    "give that as module:function",
 }
 
 
@@ -34,6 +47,8 @@ def image_oracle_named(name: str, *, noise: float = 0.0, seed: int = 0) -> Oracl
         if noise:
             raise ValueError(f"noise is added to the oracles that come with seiko; {name} answers as it does")
         return ImageFunction(target=name)
+    if name in _ELSEWHERE:
+        raise ValueError(f"{name} {_ELSEWHERE[name]}")
     if name not in IMAGE_ORACLES:
         raise ValueError(
             f"no oracle of images is called {name!r}; there are {', '.join(IMAGE_ORACLES)}, or your own as "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,14 @@ def test_one_that_hangs_is_killed_with_all_that_it_started(
     assert [label.value for label in labels] == VALUES
     assert 3 <= time.monotonic() - started < 30
     assert not alive(int((tmp_path / "runs.child").read_text()))
+
+
+def test_a_daemon_that_it_leaves_behind_does_not_hold_us(designs: list[Design]) -> None:
+    daemon = "import subprocess, time; subprocess.Popen(['sleep', '40'], start_new_session=True); time.sleep(40)"
+    started = time.monotonic()
+    with pytest.raises(OracleFailed, match="it did not answer in time"):
+        Command(arguments=(sys.executable, "-c", daemon), timeout=1.5)(designs)
+    assert time.monotonic() - started < 30
 
 
 def test_labels_come_before_the_program_ends_and_who_stops_listening_ends_it(

@@ -1,0 +1,54 @@
+"""All designs that were asked for: filter, search, sort, page, download."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from seiko.report.tables import decimals_for
+from seiko.web.browser import Filter, find, lines_of, to_csv
+from seiko.web.context import Owner, page, web_of
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.get("/designs")
+def designs(request: Request, session: Owner) -> Response:
+    """Show a page of designs."""
+    with web_of(request).desk.reading() as state:
+        lines = lines_of(state)
+    wanted = Filter.read(request.query_params)
+    found = find(lines, wanted)
+    choices: dict[str, Any] = {
+        "rounds": sorted({line.query.round for line in lines}),
+        "sources": sorted({line.query.source for line in lines}),
+        "states": sorted({line.state for line in lines}),
+    }
+
+    def address(place: str = "/designs", **changes: object) -> str:
+        given = {
+            "text": wanted.text, "state": wanted.state, "round": wanted.round, "source": wanted.source,
+            "sort": wanted.sort, "down": int(wanted.descending), "page": found.page,
+        } | changes  # fmt: skip
+        return f"{place}?{urlencode({name: value for name, value in given.items() if value not in ('', None)})}"
+
+    decimals = decimals_for(line.value for line in lines if line.value is not None)
+    template = "found.html" if request.headers.get("hx-target") == "found" else "designs.html"
+    return page(request, template, session, found=found, wanted=wanted, address=address, decimals=decimals, **choices)
+
+
+@router.get("/designs.csv")
+def download(request: Request, session: Owner) -> Response:
+    """Return all designs that were found as a table."""
+    web = web_of(request)
+    with web.desk.reading() as state:
+        lines = lines_of(state)
+    text = to_csv(lines, Filter.read(request.query_params))
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in web.desk.name) or "run"
+    headers = {"content-disposition": f'attachment; filename="{name}-designs.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)

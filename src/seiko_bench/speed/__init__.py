@@ -1,0 +1,1 @@
+"""What a step of the images' update costs, in seconds and in bytes."""
