@@ -41,7 +41,8 @@ def kills(folder: Path, server: str, quick: bool) -> Iterator[Outcome]:
             at: Counter[str] = Counter()
             while killed < total // 2:
                 runs += 1
-                place, promised, finished = run_at(folder, server, f"{what}-{runs}"), {}, False
+                place, finished = run_at(folder, server, f"{what}-{runs}"), False
+                promised: dict[str, float] = {}
                 while not finished:
                     seconds = moments.uniform(0, duration) if killed < total // 2 else None
                     told, stage, finished = process.play(what, place, seconds)
@@ -50,7 +51,7 @@ def kills(folder: Path, server: str, quick: bool) -> Iterator[Outcome]:
                         killed += 1
                         at[stage] += 1
                         kept = labels_of(place)
-                        lost += sum(1 for id, value in promised.items() if kept.get(id) != value)
+                        lost += len([id for id, value in promised.items() if kept.get(id) != value])
                 twice += bought_twice(place)
                 same += story(place) == expected
             moments_of = ", ".join(f"{count} in {stage}" for stage, count in sorted(at.items()))

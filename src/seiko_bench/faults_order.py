@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from seiko.campaign import Campaign, run
@@ -71,7 +72,7 @@ def answers(folder: Path, server: str, quick: bool) -> Iterator[Outcome]:
                     part: dict[str, Label] = {query.id: label for query, label in mail[: order.randint(1, 6)]}
                     del mail[: len(part)]
                     told += len(part)
-                    new += campaign.tell(part)  # type: ignore[arg-type]
+                    new += campaign.tell(part)
                 twice += max(0, new - len(queries))
                 lost += max(0, len(queries) - new)
                 campaign.advance()
@@ -88,7 +89,7 @@ def answers(folder: Path, server: str, quick: bool) -> Iterator[Outcome]:
     )
 
 
-def _alone(folder: Path, server: str, model: Path) -> dict[str, object]:
+def _alone(folder: Path, server: str, model: Path) -> dict[str, Any]:
     """Return the story of a run that nothing disturbs."""
     place = run_at(folder, server, "alone")
     with Campaign.open(place, tiny(model)) as campaign:

@@ -100,6 +100,7 @@ def _chain(events: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[Row]:
 
 if __name__ == "__main__":
     import sys
+    from pathlib import Path
 
     from seiko_bench.tiny import tiny
 

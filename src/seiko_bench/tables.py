@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seiko_bench.ledger_tables import ledger_tables
 from seiko_bench.molecules.tables import more
 from seiko_bench.speed.tables import sections
 
@@ -123,7 +124,10 @@ def page(results: Path) -> str:
             parts.append(_rounds(found))
         for text, header, rows in more(name, found):
             parts += [f"{text}\n", _table(header, rows)]
-    return "\n".join(parts + _theory(results) + _speed(results))
+    parts += _theory(results) + _speed(results)
+    for heading, header, rows, text in ledger_tables(results):
+        parts += [f"## {heading}\n", _table(header, rows), text]
+    return "\n".join(parts)
 
 
 def _speed(results: Path) -> list[str]:

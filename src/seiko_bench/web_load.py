@@ -48,14 +48,8 @@ def web() -> Protocol:
         ),
         methods={"raters": _raters},
         headline=(
-            "errors",
-            "lost",
-            "requests_a_second",
-            "score.p50",
-            "score.p95",
-            "gallery.p95",
-            "picture.p95",
-            "server_ms_a_request",
+            *("errors", "lost", "requests_a_second", "server_ms_a_request"),
+            *("score.p50", "score.p95", "gallery.p95", "picture.p95"),
         ),
     )
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Literal
 
 from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy, Thompson
-from seiko.campaign import Diverse, Everything, Selection, TopAcquisition
+from seiko.campaign import (
+    Diverse,
+    Everything,
+    NoImprovement,
+    Selection,
+    StopRule,
+    TargetReached,
+    TopAcquisition,
+)
 from seiko.updates import FixedStrength, KLBudget, Strength
 
-__all__ = ["AcquisitionName", "SelectionName", "acquisition_of", "selection_of", "strength_of"]
+__all__ = ["AcquisitionName", "SelectionName", "acquisition_of", "selection_of", "stop_of", "strength_of"]
 
 AcquisitionName = Literal["ucb", "bootstrap", "thompson", "greedy"]
 SelectionName = Literal["top", "diverse", "everything"]
@@ -36,6 +44,16 @@ def selection_of(name: SelectionName) -> Selection:
             return Diverse()
         case "everything":
             return Everything(paper=True)
+
+
+def stop_of(target: float | None, patience: int | None) -> tuple[StopRule, ...]:
+    """Return the reasons to stop before the last round: a label reached, or rounds without a better one."""
+    rules: list[StopRule] = []
+    if target is not None:
+        rules.append(TargetReached(value=target))
+    if patience is not None:
+        rules.append(NoImprovement(rounds=patience))
+    return tuple(rules)
 
 
 def strength_of(kl_budget: float | None, alpha: float, beta: float, rate: float = 0.05) -> Strength:

@@ -49,7 +49,7 @@ from seiko.updates import (
     Steering,
     Update,
 )
-from seiko_recipes.choices import AcquisitionName, SelectionName, acquisition_of, selection_of, strength_of
+from seiko_recipes.choices import AcquisitionName, SelectionName, acquisition_of, selection_of, stop_of, strength_of
 from seiko_recipes.objectives import objectives_of
 
 __all__ = ["graphs", "molecules"]
@@ -65,6 +65,8 @@ def molecules(
     objectives: str | None = None,
     budget: int = 1000,
     rounds: int = 5,
+    target: float | None = None,
+    patience: int | None = None,
     seed: int = 0,
     preset: Literal["full", "demo"] = "full",
     update: UpdateName = "ppo",
@@ -104,6 +106,8 @@ def molecules(
             there is where sa keeps its limit); all of them are measured of each molecule.
         budget: Labels in all.
         rounds: Batches that they are bought in.
+        target: Stop after the round in which a label reaches it; none for never.
+        patience: Stop after as many rounds without a better label; none for never.
         seed: Seeds everything.
         preset: "demo" is small enough for a first look: 120 labels in 3 rounds, whatever budget and rounds say.
         update: How the model moves; "guidance" and "smc" steer the pretrained model and train nothing, "none" leaves it
@@ -184,6 +188,7 @@ def molecules(
         screens=_screens(keep, weight),
         budget=budget,
         rounds=rounds,
+        stop=stop_of(target, patience),
         seed=seed,
     )
 

@@ -21,12 +21,14 @@ from seiko.campaign import (
     Climb,
     Fresh,
     Library,
+    NoImprovement,
     PropertyRange,
     Recipe,
     Remask,
     Rewrite,
     Splice,
     Substructure,
+    TargetReached,
     run,
 )
 from seiko.chemistry import FragmentAlphabet, flat, to_symbols
@@ -132,6 +134,13 @@ def test_numbers_reach_the_recipe() -> None:
     assert isinstance(recipe.model.tuning, LoRA)
     assert isinstance(molecules().model.tuning, FullFineTuning)  # type: ignore[attr-defined]
     assert round_trip(recipe) == recipe
+
+
+def test_a_run_may_stop_before_its_rounds() -> None:
+    recipe = molecules(target=0.9, patience=3)
+    assert recipe.stop == (TargetReached(value=0.9), NoImprovement(rounds=3))
+    assert round_trip(recipe) == recipe
+    assert molecules().stop == ()
 
 
 def test_the_strength_is_a_budget_or_fixed() -> None:

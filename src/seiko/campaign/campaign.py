@@ -476,7 +476,7 @@ class Campaign:
         Raises:
             UnknownQuery: If an id was never asked.
             LabelConflict: If a rater says something else of a design whose label has come of their first word.
-            ValueError: If `raters` is not positive.
+            ValueError: If `raters` is not positive, or a score is not all that this run wants to know of a design.
         """
         if raters < 1:
             raise ValueError(f"raters must be a positive number of scores, got {raters}")
@@ -487,7 +487,8 @@ class Campaign:
                 return []
             events = [NewEvent("rated", {"ratings": [asdict(rating) for rating in new], "labels": list(labels)})]
             if labels:
-                events.append(NewEvent("told", {"labels": {id: label_rows([label]) for id, label in labels.items()}}))
+                rows = {id: label_rows(self._complete(id, [label])) for id, label in labels.items()}
+                events.append(NewEvent("told", {"labels": rows}))
             self.ledger.require_writable()
             try:
                 self.ledger.append(events, expected=self._state.last_seq)

@@ -39,6 +39,7 @@ def refresh(ledger: Ledger, state: RunState) -> None:
         if first and (found := ledger.checkpoint()) is not None and found.maker == MAKER:
             vars(state).update(vars(restored(found.data)))
             covered = state.last_seq
+            state.recount()  # now, while no collection disturbs it
         for event in ledger.read(after=state.last_seq):
             fold(state, event)
         if first and state.last_seq - covered >= max(EVERY, covered // SHARE):
@@ -62,6 +63,7 @@ def restored(data: bytes) -> RunState:
     """Return the state that `kept` was given."""
     (state,) = unpack(json.loads(data), RunState)
     assert isinstance(state, RunState)
+    state.__post_init__()
     return state
 
 

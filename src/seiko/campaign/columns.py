@@ -17,7 +17,7 @@ import dataclasses
 import types
 import typing
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from itertools import accumulate, chain, pairwise, repeat
 from typing import Any, Literal, Union
@@ -119,6 +119,8 @@ def _kind(hint: Any) -> tuple[str, Any]:
         return origin.__name__, args[0]
     if origin is tuple and args and Ellipsis not in args:
         return "places", args
+    if isinstance(hint, type) and issubclass(hint, dict):
+        return _kind(hint.__orig_bases__[0])  # type: ignore[attr-defined]
     if origin in (dict, collections.abc.Mapping):
         # a mapping of anything is JSON already
         return ("leaf", None) if args[1] in (Any, object) else ("mapping", args)
@@ -130,7 +132,12 @@ def _made(cls: Any, columns: dict[str, list[Any]]) -> list[Any]:
     count = len(next(iter(columns.values()), []))
     made = list(map(object.__new__, repeat(cls, count)))
     for field in dataclasses.fields(cls):
-        values = columns[field.name] if field.name in columns else repeat(field.default, count)
+        if field.name in columns:
+            values: Iterable[Any] = columns[field.name]
+        elif field.default_factory is not dataclasses.MISSING:
+            values = [field.default_factory() for _ in range(count)]
+        else:
+            values = repeat(field.default, count)
         deque(map(object.__setattr__, made, repeat(field.name), values), maxlen=0)
     return made
 

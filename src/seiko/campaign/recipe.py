@@ -63,8 +63,8 @@ class Recipe:
             double-stranded DNA): only one of them is ever sent.
         budget: Labels that may be bought in all.
         rounds: Batches that they are bought in.
-        stop: Reasons to stop before that, judged after each round (`TargetReached`, `NoImprovement`).
         batches: Labels of each round's batch, where they are not to be equal; None for equal parts of the budget.
+        stop: Reasons to stop before that, judged after each round (`TargetReached`, `NoImprovement`).
         seed: Seeds everything.
 
     Raises:
@@ -96,8 +96,8 @@ class Recipe:
     same: Symmetry | None = None
     budget: int
     rounds: int
-    stop: tuple[StopRule, ...] = ()
     batches: tuple[int, ...] | None = None
+    stop: tuple[StopRule, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ from seiko.campaign.ledger import Event, LedgerCorrupted
 from seiko.campaign.lifecycle import CHARGED, WAITING, Record, State, act_of, after
 from seiko.campaign.plates import Plate
 from seiko.campaign.ratings import RatingBook
+from seiko.campaign.records import Records, Tally
 from seiko.campaign.replicates import combine, combine_all
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.campaign.units import Units
@@ -145,7 +146,7 @@ class RunState:
     queries: dict[str, Query] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     labelled_at: dict[str, int] = field(default_factory=dict)
-    records: dict[str, Record] = field(default_factory=dict)
+    records: Records = field(default_factory=dict)  # type: ignore[assignment]  # it is bound to the labels below
     learnt_at: int = 0  # the last event that told or took away a label
     plates: dict[str, Plate] = field(default_factory=dict)
     units: Units | None = None  # that the last file's labels were made with
@@ -154,6 +155,12 @@ class RunState:
     reports: list[RoundReport] = field(default_factory=list)
     weights: list[str | None] = field(default_factory=list)
     fits: list[int] = field(default_factory=list)
+    _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
+    _moving: dict[str, State] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.records, Records):
+            self.records = Records(self.labels, self.labelled_at, self.records)
 
     @property
     def round(self) -> int:
@@ -168,29 +175,38 @@ class RunState:
     @property
     def charged(self) -> int:
         """Labels charged to the budget: those that were bought, and those reserved by queries that still wait."""
-        return sum(1 for query in self.queries.values() if query.own and self.stage(query.id) in CHARGED)
+        return sum(count for stage, count in self.tally.stages.items() if stage in CHARGED)
 
     @property
     def answered(self) -> int:
         """Queries that were labelled (and perhaps retracted), found infeasible, or compared; each once."""
-        return sum(1 for query in self.queries.values() if query.own and self._is_answered(query.id))
+        tally = self.tally
+        told = sum(count for stage, count in tally.stages.items() if stage in CHARGED - WAITING)
+        return told + sum(1 for id in tally.waiting if self.stage(id) is State.PENDING and self.comparisons.names(id))
+
+    @property
+    def tally(self) -> Tally:
+        """Own queries by state, and those that wait; counted anew if the queries were not folded."""
+        if self._tally.known != len(self.queries):
+            self.recount()
+        return self._tally
+
+    def recount(self) -> None:
+        """Count the own queries by state."""
+        stages = ((id, self.stage(id) if query.own else None) for id, query in self.queries.items())
+        self._tally.count(stages, WAITING)
 
     def stage(self, id: str) -> State:
         """Return the state of a query."""
-        if id in self.records:
-            return self.records[id].state
+        record = self.records.made(id)
+        if record is not None:
+            return record.state
         return after(State.PENDING, act_of(self.labels[id])) if id in self.labels else State.PENDING
 
     def pending(self, round: int | None = None) -> list[Query]:
         """Return the queries that wait for a label, of all rounds or of one; those that were compared do not wait."""
-        return [
-            query
-            for query in self.queries.values()
-            if query.own
-            and round in (None, query.round)
-            and self.stage(query.id) in WAITING
-            and not self.comparisons.names(query.id)
-        ]
+        queries = [self.queries[id] for id in self.tally.waiting if not self.comparisons.names(id)]
+        return [query for query in queries if round in (None, query.round)]
 
     def asked(self, round: int) -> list[Query]:
         """Return all queries of a round."""
@@ -205,13 +221,26 @@ class RunState:
 
     def judged(self, up_to: int | None = None) -> list[tuple[Query, Label]]:
         """Return queries with a value or found infeasible, likewise: what a failed measurement says is nothing."""
-        found = [(query, labels) for query in self.queries.values() if (labels := self.standing(query.id, up_to))]
-        return list(zip([query for query, _ in found], combine_all([labels for _, labels in found]), strict=True))
+        found: list[tuple[Query, Label]] = []
+        several: list[tuple[int, list[Label]]] = []
+        made, told, labelled_at = self.records.made, self.labels.get, self.labelled_at
+        for id, query in self.queries.items():
+            if made(id) is None:  # as `standing` says, but for a million
+                label = told(id)
+                if label is not None and label.status != "failed" and (up_to is None or labelled_at[id] <= up_to):
+                    found.append((query, label))
+            elif labels := self.standing(id, up_to):
+                several.append((len(found), labels))
+                found.append((query, labels[0]))
+        for (at, _), label in zip(several, combine_all([labels for _, labels in several]), strict=True):
+            found[at] = (found[at][0], label)
+        return found
 
     def standing(self, id: str, up_to: int | None = None) -> list[Label]:
         """Return the labels of a query that stand, one for each replicate; as of event `up_to` if given."""
-        if id in self.records:
-            return self.records[id].standing(up_to)
+        record = self.records.made(id)
+        if record is not None:
+            return record.standing(up_to)
         label = self.labels.get(id)
         if label is None or label.status == "failed" or (up_to is not None and self.labelled_at[id] > up_to):
             return []
@@ -223,7 +252,33 @@ class RunState:
         Raises:
             KeyError: If it was never asked.
         """
-        return self.records.setdefault(self.queries[id].id, Record())
+        if self.queries[id].own:
+            self._moving.setdefault(id, self.stage(id))
+        if id not in self.records:
+            self.records[id] = Record()
+        return self.records[id]
+
+    def add(self, query: Query) -> None:
+        """Take a query that is new, or another in its place."""
+        before = self.stage(query.id) if query.id in self.queries and self.queries[query.id].own else None
+        counted = self._tally.known == len(self.queries) and (query.id not in self.queries or query.own)
+        self.queries[query.id] = query
+        if counted and query.own:
+            self._move(query.id, before)
+        elif counted:
+            self._tally.known += 1
+
+    def tell_first(self, id: str, label: Label, seq: int) -> bool:
+        """Take a label, if it is the first thing that happens to a query, without a record; return whether it was."""
+        query = self.queries[id]
+        if id in self.records:
+            return False
+        self.labels[id], self.labelled_at[id] = label, seq
+        if label.status != "failed":
+            self.learnt_at = seq
+        if query.own:
+            self._move(id, State.PENDING)
+        return True
 
     def refresh(self, id: str, seq: int) -> None:
         """Say anew what the labels of a query say together, after an event changed them."""
@@ -236,10 +291,13 @@ class RunState:
             self.labelled_at.pop(id, None)
         if any(label is not None and label.status != "failed" for label in (before, self.labels.get(id))):
             self.learnt_at = seq
+        if (moved := self._moving.pop(id, None)) is not None:
+            self._move(id, moved)
 
-    def _is_answered(self, id: str) -> bool:
-        stage = self.stage(id)
-        return (stage in CHARGED - WAITING) or (stage is State.PENDING and self.comparisons.names(id))
+    def _move(self, id: str, before: State | None) -> None:
+        tally = self._tally
+        if tally.known + (before is None) == len(self.queries) and tally.move(id, before, self.stage(id), WAITING):
+            tally.waiting = {id: None for id in self.queries if id in tally.waiting}
 
 
 def fold(state: RunState, event: Event) -> None:
@@ -256,7 +314,7 @@ def fold(state: RunState, event: Event) -> None:
             case "asked":
                 for row in payload["queries"]:
                     design = Design(row["content"], row["kind"], row.get("prompt"))
-                    state.queries[row["id"]] = Query(
+                    query = Query(
                         id=row["id"],
                         design=design,
                         round=payload["round"],
@@ -265,6 +323,7 @@ def fold(state: RunState, event: Event) -> None:
                         std=row["std"],
                         batch=payload.get("batch", 1),
                     )
+                    state.add(query)
             case "told":
                 for id, labels in payload["labels"].items():
                     _told(state, id, labels, event.seq)
@@ -272,12 +331,12 @@ def fold(state: RunState, event: Event) -> None:
             case "attached":
                 for row in payload["designs"]:
                     if row["id"] not in state.queries:
-                        state.queries[row["id"]] = unasked(row, "attached")
+                        state.add(unasked(row, "attached"))
                     _told(state, row["id"], row["labels"], event.seq)
                 _keep_units(state, payload)
             case "plated":
                 for row in payload["controls"]:
-                    state.queries[row["id"]] = unasked(row, "control")
+                    state.add(unasked(row, "control"))
                 for row in payload["plates"]:
                     state.plates[row["name"]] = Plate.from_row(row, event.seq)
             case "retracted":
@@ -315,8 +374,14 @@ def unasked(row: dict[str, Any], source: str) -> Query:
 
 
 def _told(state: RunState, id: str, labels: dict[str, Any] | list[dict[str, Any]], seq: int) -> None:
-    for label in [labels] if isinstance(labels, dict) else labels:
-        state.record(id).label(seq, Label(**label))
+    if isinstance(labels, dict):
+        label = Label(**labels)
+        if state.tell_first(id, label, seq):
+            return
+        state.record(id).label(seq, label)
+    else:
+        for row in labels:
+            state.record(id).label(seq, Label(**row))
     state.refresh(id, seq)
 
 

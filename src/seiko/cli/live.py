@@ -30,6 +30,8 @@ STAGES = {
     "steer": "steering the diffusion model",
     "look": "looking at fresh samples",
 }
+OVER = "over"
+"""Stage of a run that a rule of its recipe has stopped before its last round."""
 BAR = 30  # columns of a progress bar
 
 
@@ -103,7 +105,7 @@ class RunView:
 
     def render(self) -> RenderableType:
         """Return what is to be seen now."""
-        done = len(self.reports) >= self.rounds
+        done = self.stage == OVER or len(self.reports) >= self.rounds
         parts: list[RenderableType] = [self._head(done)]
         if self.reports:
             parts.append(self._table())

@@ -121,6 +121,7 @@ def run_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | Non
                 shown.progress(stage, done, total, numbers)
 
             run(campaign, progress=progress, finished=shown.finished)
+            shown.progress("over", 1, 1, {})
         deliver(as_json(summarise(campaign.state, place)), None)
         say(f"{place}: finished, {campaign.stopped_because}; `seiko report {place}` draws it")
 

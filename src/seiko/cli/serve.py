@@ -34,6 +34,10 @@ def serve(
     batch: Annotated[int, typer.Option(min=1, max=200, help="Designs in a gallery.")] = 24,
     upload_limit: Annotated[int, typer.Option(min=1, metavar="MIB", help="Largest file of results.")] = 10,
     new_links: Annotated[bool, typer.Option("--new-links", help="Make all links anew; the old ones end.")] = False,
+    access: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where hashes of the links are kept.", show_default="RUN/access.json"),
+    ] = None,
     name: Annotated[
         list[str] | None,
         typer.Option(metavar="HOST", help="A name that the server is reached by; repeatable.", show_default=False),
@@ -49,7 +53,7 @@ def serve(
 
     Prints a link for each person, once: who has it may come in. Ctrl-C ends it; nothing is lost.
     """
-    from seiko.campaign.ledger import run_folder
+    from seiko.campaign.ledger import LedgerError, run_folder
     from seiko.web import Access, Options, Scale, create_app
     from seiko.web.desk import Desk
     from seiko.web.options import MEGABYTE
@@ -76,7 +80,11 @@ def serve(
         raise InputError(
             f"--raters {raters} asks for {raters} scores of a design, but --rater names {len(names)} people"
         )
-    access, links = Access.prepare(run_folder(run) / "access.json", names, anew=new_links)
+    try:
+        kept = access or run_folder(run) / "access.json"
+    except LedgerError:
+        kept = None  # a run on a server has no folder
+    people, links = Access.prepare(kept, names, anew=new_links)
     with listener:
         shown = (name or [host if host not in ("0.0.0.0", "::") else socket.gethostname()])[0]
         shown = f"[{shown}]" if ":" in shown else shown
@@ -92,12 +100,14 @@ def serve(
             )
         for link in links:
             deliver(f"{link.role}\t{link.name}\t{link.url(base)}\n", None)
-        if links:
+        if kept is None:
+            say("these links end with this server: name a file to keep them in, --access FILE")
+        elif links:
             say("these links are shown once; whoever has one may come in. --new-links makes new ones")
         else:
             say("the links that were shown before are still good; --new-links makes new ones")
         say(f"serving {run} at {base}; Ctrl-C ends it")
-        _run(create_app(Desk(run, allowed_modules()), access, options), listener, certificate, key)
+        _run(create_app(Desk(run, allowed_modules()), people, options), listener, certificate, key)
 
 
 def _run(app: object, listener: socket.socket, certificate: Path | None, key: Path | None) -> None:

@@ -7,7 +7,7 @@ from seiko.models.graph_codec import GraphCodec
 from seiko.models.graph_features import GraphFeatures
 from seiko.models.graph_pretrain import GraphPretraining
 from seiko.models.graph_transformer import GraphArchitecture
-from seiko.models.guidance import ClassifierFree, Conditional
+from seiko.models.guidance import ClassifierFree, ClassifierFreeSource, Conditional
 from seiko.models.latent_image import LatentImage
 from seiko.models.latent_image_source import LatentImageSource
 from seiko.models.masked_lm import MaskedLM, MaskedLMSource
@@ -30,6 +30,7 @@ __all__ = [
     "Architecture",
     "Bounded",
     "ClassifierFree",
+    "ClassifierFreeSource",
     "Conditional",
     "DiffusionModel",
     "EnumerableToy",

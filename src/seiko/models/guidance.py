@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -22,10 +23,10 @@ from torch import Tensor
 
 from seiko.designs import Design
 from seiko.diffusion import Conditioning, Process, State, Step, Transition
-from seiko.models.base import DiffusionModel, Observing
+from seiko.models.base import DiffusionModel, ModelSource, Observing
 from seiko.models.versions import Versions
 
-__all__ = ["ClassifierFree", "Conditional"]
+__all__ = ["ClassifierFree", "ClassifierFreeSource", "Conditional"]
 
 T = TypeVar("T", bound=Transition)
 T_co = TypeVar("T_co", bound=Transition, covariant=True)
@@ -119,6 +120,17 @@ class ClassifierFree(Generic[T]):
         """Return final states as designs."""
         return self.model.export(x_0)
 
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write the wrapped model's current version, in its own format; a scale is no part of it.
+
+        Raises:
+            TypeError: If the wrapped model cannot be written.
+        """
+        save = getattr(self.model, "save_pretrained", None)
+        if save is None:
+            raise TypeError(f"a {type(self.model).__name__} cannot be saved")
+        return Path(save(folder))
+
     def observe(self, designs: Sequence[Design]) -> Tensor:
         """Return what the reward model sees of designs."""
         if isinstance(self.model, Observing):
@@ -128,3 +140,35 @@ class ClassifierFree(Generic[T]):
     def ingest(self, designs: Sequence[Design]) -> State:
         """Return designs as final states."""
         return self.model.ingest(designs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierFreeSource:
+    """Load a model and put it under guidance; a recipe holds this in place of the model's own source.
+
+    `LatentImageSource` has a guidance scale of its own.
+
+    Args:
+        source: Which model.
+        scale: Of the guidance; 1 is none.
+    """
+
+    source: ModelSource
+    scale: float
+
+    def __post_init__(self) -> None:
+        if not self.scale >= 0:
+            raise ValueError(f"the guidance scale must be at least 0 (1 is no guidance), got {self.scale}")
+
+    def load(self) -> ClassifierFree[Transition]:
+        """Return the model under guidance.
+
+        Raises:
+            TypeError: If the model takes no conditioning.
+            ValueError: If it was not trained without conditioning now and then.
+        """
+        model = self.source.load()
+        if not isinstance(model, Conditional):
+            raise TypeError(f"a {type(model).__name__} takes no prompts or classes, and cannot be guided by them")
+        model.unconditional(1)  # found now, before anything is drawn
+        return ClassifierFree(model, self.scale)

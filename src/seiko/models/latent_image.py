@@ -87,7 +87,8 @@ class LatentImage:
 
     def distance(self, x: State, z: State) -> Float[Tensor, "n m"]:
         """Return the root mean square difference of latents, whose coordinates have a standard deviation near 1."""
-        return torch.cdist(x.flatten(1), z.flatten(1)) / x[0].numel() ** 0.5
+        found: Tensor = torch.cdist(x.flatten(1), z.flatten(1)) / x[0].numel() ** 0.5
+        return found
 
     @torch.no_grad()
     def export(self, x_0: State) -> list[Design]:

@@ -27,6 +27,12 @@ _PREDICTS: Mapping[str, Literal["noise", "data", "velocity"]] = {
     "v_prediction": "velocity",
 }
 
+_BETAS: Mapping[str, Literal["linear", "scaled_linear", "squared_cosine"]] = {
+    "linear": "linear",
+    "scaled_linear": "scaled_linear",
+    "squaredcos_cap_v2": "squared_cosine",
+}
+
 
 @dataclass(frozen=True)
 class Family:
@@ -107,8 +113,8 @@ def process_of(pipeline: Any, size: tuple[int, int], num_steps: int, eta: float,
     if "beta_schedule" not in config:
         return Flow(schedule=FlowSchedule(shift=_shift(pipeline, size), end=end), num_steps=num_steps, eta=eta)
     kind, predicts = config.beta_schedule, _PREDICTS.get(config.prediction_type)
-    if kind not in ("linear", "scaled_linear") or config.get("trained_betas") is not None:
-        raise ValueError(f"the scheduler's betas must be 'linear' or 'scaled_linear', got {kind!r} or betas of its own")
+    if kind not in _BETAS or config.get("trained_betas") is not None:
+        raise ValueError(f"the scheduler's betas must be one of {', '.join(_BETAS)}, got {kind!r} or betas of its own")
     if config.get("rescale_betas_zero_snr"):
         raise ValueError("the scheduler has rescale_betas_zero_snr, which is not followed here: use a model without it")
     if predicts is None:
@@ -116,11 +122,12 @@ def process_of(pipeline: Any, size: tuple[int, int], num_steps: int, eta: float,
             f"the scheduler's prediction_type must be one of {', '.join(_PREDICTS)}, got {config.prediction_type!r}"
         )
     schedule = BetaSchedule(
-        kind=kind,
+        kind=_BETAS[kind],
         num_train_steps=config.num_train_timesteps,
         beta_start=config.beta_start,
         beta_end=config.beta_end,
         offset=config.get("steps_offset", 0),
+        spacing="trailing" if config.get("timestep_spacing") == "trailing" else "leading",
         end_at_data=False,  # the last step must keep noise, or it has no density
     )
     return DDIM(schedule=schedule, num_steps=num_steps, eta=eta, predicts=predicts)

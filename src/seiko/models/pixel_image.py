@@ -119,6 +119,16 @@ class PixelImage:
             return None
         return torch.tensor([self.files.label(prompt) for prompt in prompts], device=self._device)
 
+    def unconditional(self, n: int) -> Tensor:
+        """Return n rows of the class that means none, which classifier-free guidance leads away from.
+
+        Raises:
+            ValueError: If the model takes no classes, or was trained with none left out.
+        """
+        if not self.files.conditional:
+            raise ValueError("guidance needs a model that takes classes, this one takes none: leave guidance out")
+        return torch.full((n,), self.files.label(None), device=self._device)
+
     def predict(self, x_t: State, k: Step, conditioning: Conditioning = None) -> Float[Tensor, "b c h w"]:
         """Return eps, x_0_hat or v, whichever the model was trained for."""
         t = self.process.times.to(x_t.device)[torch.as_tensor(k, device=x_t.device)]

@@ -49,6 +49,7 @@ class StatusBody(BaseModel):
     batch_means: list[float | None] = Field(description="Mean label of each finished round's batch.")
     kl_pretrained: float | None = Field(description="Path KL of the model from the pretrained one, nats.")
     done: bool
+    stopped_because: str | None = Field(description="Why the run is over; null while it is not.")
 
 
 class QueryBody(BaseModel):
@@ -102,6 +103,7 @@ class LabelRequest(BaseModel):
     reason: str | None = Field(default=None, max_length=1000)
     retry: bool = Field(default=False, description="Of a failed measurement: it is to be repeated.")
     replicate: int = Field(default=1, ge=1, le=10_000, description="Which measurement of the design, from 1.")
+    values: dict[str, float] | None = Field(default=None, max_length=100, description="Several properties, by name.")
 
 
 class TellRequest(BaseModel):
@@ -168,7 +170,7 @@ router = APIRouter(prefix="/api/v1", dependencies=[Depends(owners_token)])
 def status(request: Request) -> StatusBody:
     """Return where the run stands."""
     desk = web_of(request).desk
-    done = desk.done
+    why = desk.stopped_because
     with desk.reading() as state:
         values = [label.value for _, label in state.values() if label.value is not None]
         finished = len(state.reports)
@@ -187,7 +189,8 @@ def status(request: Request) -> StatusBody:
             best=max(values, default=None),
             batch_means=[report.batch_mean for report in state.reports],
             kl_pretrained=state.reports[-1].kl_pretrained if state.reports else None,
-            done=done,
+            done=why is not None,
+            stopped_because=why,
         )
 
 
@@ -220,7 +223,7 @@ def file(request: Request, id: Annotated[str, Path(max_length=64)]) -> Response:
 def ask(request: Request, response: Response, body: AskRequest) -> AskBody:
     """Return the open round's designs that wait for a label, choosing them in the background if there are too few."""
     web = web_of(request)
-    if web.desk.done:
+    if web.desk.stopped_because is not None:
         return AskBody(queries=[], job=None)
     with web.desk.reading() as state:
         asked = len(state.asked(state.round))
@@ -240,7 +243,8 @@ def tell(request: Request, body: TellRequest) -> TellBody:
     """Take labels: all of them, or none if one is wrong."""
     labels: dict[str, list[Label]] = {}
     for row in body.labels:
-        label = Label(**row.model_dump(exclude={"id"}))
+        values = tuple((row.values or {}).items())
+        label = Label(**row.model_dump(exclude={"id", "values"}), values=values)
         if any(known.replicate == label.replicate for known in labels.get(row.id, ())):
             raise ValueError(f"replicate {label.replicate} of query {row.id!r} is there twice: keep one, or number it")
         labels.setdefault(row.id, []).append(label)
@@ -252,8 +256,8 @@ def tell(request: Request, body: TellRequest) -> TellBody:
 def advance(request: Request, body: AdvanceRequest) -> JobBody:
     """Finish the round in the background: fit all labels, move the model."""
     web = web_of(request)
-    if web.desk.done:
-        raise BudgetSpent("all rounds are finished, or all labels spent; start another run to go on")
+    if (why := web.desk.stopped_because) is not None:
+        raise BudgetSpent(f"{why}; start another run to go on")
     with web.desk.reading() as state:
         if not state.asked(state.round):
             raise NothingAsked(f"round {state.round} has no batch yet: ask first")

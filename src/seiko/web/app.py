@@ -20,7 +20,7 @@ import seiko
 from seiko.web import api
 from seiko.web.access import Access
 from seiko.web.answers import EXPECTED, Faults, problem_of
-from seiko.web.context import HERE, NotIn, Web, environment, page, web_of
+from seiko.web.context import HERE, Outside, Web, environment, page, web_of
 from seiko.web.curves import Curves
 from seiko.web.desk import Desk
 from seiko.web.headers import SecurityHeaders
@@ -89,7 +89,7 @@ def create_app(desk: Desk, access: Access, options: Options | None = None, jobs:
     for module in _ROUTERS:
         app.include_router(module.router, include_in_schema=False)
     app.mount("/static", _Static(directory=HERE / "static"), name="static")
-    app.add_exception_handler(NotIn, _come_in)
+    app.add_exception_handler(Outside, _come_in)
     app.add_exception_handler(RequestValidationError, _not_meant)
     for kind in EXPECTED:
         app.add_exception_handler(kind, _answer)

@@ -24,13 +24,13 @@ from seiko.web.pictures import letters, shown_as
 from seiko.web.sessions import COOKIE, Session, Sessions, same_origin
 from seiko.web.uploads import Uploads
 
-__all__ = ["Form", "NotIn", "Owner", "Visitor", "Web", "page", "web_of"]
+__all__ = ["Form", "Outside", "Owner", "Visitor", "Web", "page", "web_of"]
 
 HERE = Path(__file__).parent
 MOST_FILES, MOST_FIELDS = 1, 40
 
 
-class NotIn(Exception):
+class Outside(Exception):
     """Nobody has come in yet."""
 
 
@@ -84,11 +84,11 @@ def visitor(request: Request) -> Session:
     """Return who asks.
 
     Raises:
-        NotIn: If nobody has come in with this browser.
+        Outside: If nobody has come in with this browser.
     """
     session = web_of(request).sessions.read(request.cookies.get(COOKIE))
     if session is None:
-        raise NotIn
+        raise Outside
     return session
 
 

@@ -72,10 +72,10 @@ class Desk:
         return True
 
     @property
-    def done(self) -> bool:
-        """Whether the run is finished."""
+    def stopped_because(self) -> str | None:
+        """Why the run is over, in words; None while it is not."""
         with self._lock:
-            return self._campaign.done
+            return self._campaign.stopped_because
 
     def query(self, id: str) -> Query:
         """Return a query.

@@ -89,6 +89,16 @@ def test_a_tie_has_no_order() -> None:
     assert len(check_comparisons(known, [Comparison(winner="b", loser="a")])) == 1
 
 
+def test_two_processes_that_told_the_same_told_it_once() -> None:
+    known, row = Comparisons(), beats("a", "b").row()
+    for seq in (1, 2):
+        known.fold(seq, {"comparisons": [row]}, {"a", "b"}.__contains__)
+    assert len(known) == 1
+    known.fold(3, {"comparisons": [], "withdrawn": [row]}, {"a", "b"}.__contains__)
+    assert not known.names("a")
+    assert known.up_to(2) == [beats("a", "b")]
+
+
 def test_an_event_that_names_an_unknown_query_is_refused(campaign: Campaign) -> None:
     campaign.ask()
     campaign.ledger.append([NewEvent("compared", {"comparisons": [beats("1-0001", "7-0001").row()]})], expected=2)

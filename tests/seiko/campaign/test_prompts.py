@@ -45,7 +45,7 @@ def test_a_file_of_prompts(tmp_path: Path) -> None:
     file.write_text("# nothing\n")
     with pytest.raises(ValueError, match="holds no prompt"):
         read_prompts(file)
-    file.write_bytes(b"caf\xe9\n")
+    file.write_bytes(b"na\xefve\n")
     with pytest.raises(ValueError, match="not UTF-8"):
         read_prompts(file)
 

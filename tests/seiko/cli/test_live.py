@@ -101,6 +101,15 @@ def test_a_finished_run_shows_no_stage() -> None:
     assert "choosing" not in seen(view)
 
 
+def test_a_run_that_a_rule_stopped_is_finished_too() -> None:
+    view = a_view(Clock())
+    view.finished(a_report(1))
+    assert "finished" not in seen(view)
+    view.progress("over", 1, 1, {})
+    assert "finished" in seen(view)
+    assert "choosing the batch" not in seen(view)
+
+
 def test_what_is_not_known_is_a_dash() -> None:
     nothing = CalibrationReport(n=1, r2=None, spearman=None, nll=None, coverage=None, rmse=None)
     view = a_view(Clock(), reports=[a_report(1, best=None, batch_mean=None, believed_mean=None, prequential=nothing)])

@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 import torch
 
+from seiko import config
 from seiko.designs import Design
 from seiko.diffusion import DDIM, CosineSchedule, Noise, draw
-from seiko.models import ClassifierFree, Conditional, ModelPolicy
+from seiko.models import (
+    ClassifierFree,
+    ClassifierFreeSource,
+    Conditional,
+    GraphSource,
+    ModelPolicy,
+    PixelImageSource,
+)
 
 
 class ByClass:
@@ -95,3 +103,24 @@ def test_it_is_a_model_like_any_other() -> None:
 def test_a_negative_scale_is_refused() -> None:
     with pytest.raises(ValueError, match="guidance scale"):
         ClassifierFree(ByClass(), -1.0)
+
+
+def test_class_conditional_pixels_are_guided_by_their_null_class() -> None:
+    source = ClassifierFreeSource(source=PixelImageSource(num_steps=3), scale=3.0)
+    assert config.from_json(config.to_json(source)) == source
+    guided: Any = source.load()
+    noise, rows = Noise.seeded(0, 2), guided.encode(["3", "7"])
+    x = guided.process.prior(guided.event_shape, noise)
+    with torch.no_grad():
+        found = guided.predict(x, 2, rows)
+        given, null = guided.model.predict(x, 2, rows), guided.model.predict(x, 2, None)
+    torch.testing.assert_close(found, null + 3.0 * (given - null), atol=1e-4, rtol=1e-4)
+    assert float((found - given).abs().max()) > 0.01
+    assert [design.kind for design in guided.export(draw(ModelPolicy(guided), rows, noise))] == ["image", "image"]
+
+
+def test_a_model_without_classes_cannot_be_guided() -> None:
+    with pytest.raises(TypeError, match="takes no prompts or classes"):
+        ClassifierFreeSource(source=GraphSource(num_steps=2), scale=2.0).load()
+    with pytest.raises(ValueError, match="guidance scale"):
+        ClassifierFreeSource(source=GraphSource(), scale=-2.0)

@@ -114,3 +114,27 @@ def test_distance_is_the_root_mean_square(pipeline_folder: Folder) -> None:
     model = load(pipeline_folder("sd"))
     x = torch.zeros(1, *model.event_shape)
     assert float(model.distance(x, x + 2.0)) == pytest.approx(2.0)
+
+
+def test_the_reward_model_may_see_smaller_images(pipeline_folder: Folder) -> None:
+    model = load(pipeline_folder("sd"), seen=8)
+    x_0 = drawn(model)
+    designs = model.export(x_0)
+    assert designs == load(pipeline_folder("sd")).export(x_0)  # the images themselves are as large as before
+    seen = model.decode(x_0)
+    assert seen.shape == (2, 3, 8, 8)
+    torch.testing.assert_close(model.observe(designs), seen, atol=0.01, rtol=0)  # but for the rounding of a PNG
+    assert model.ingest(designs).shape == x_0.shape
+
+
+def test_a_policy_recomputes_what_the_model_asks_for(pipeline_folder: Folder) -> None:
+    calls = []
+    for checkpoint in ("none", "step"):
+        model = load(pipeline_folder("sd"), checkpoint=checkpoint)
+        network, count = model.versions.backbone.network, [0]
+        network.register_forward_pre_hook(lambda *_, count=count: count.__setitem__(0, count[0] + 1))
+        policy = ModelPolicy(model)
+        x = model.process.prior(model.event_shape, Noise.seeded(0, 1)).requires_grad_()
+        policy.transition(x, 2, model.encode(["a"])).mean.sum().backward()
+        calls.append(count[0])
+    assert calls == [1, 2]

@@ -77,7 +77,7 @@ def test_other_pipelines_are_refused(pipeline_folder: Folder, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"beta_schedule": "squaredcos_cap_v2"}, "betas must be"),
+        ({"beta_schedule": "exponential"}, "betas must be"),
         ({"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr"),
         ({"prediction_type": "score"}, "prediction_type must be"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seiko.campaign import Campaign
+from seiko.campaign import Campaign, LedgerReadOnly
 from seiko.campaign.ledger import NewEvent
 from seiko.web.access import Access
 from seiko.web.headers import POLICY
@@ -359,7 +359,12 @@ def test_the_run_that_cannot_be_written_is_a_look_only(
 ) -> None:
     served = serve(sequences)
     owner = served.log_in()
-    monkeypatch.setattr("seiko.campaign.ledger.can_write", lambda path: False)
+
+    def locked() -> None:
+        raise LedgerReadOnly("cannot write to the run: give yourself write access or copy the run folder")
+
+    with served.desk.campaign() as campaign:
+        monkeypatch.setattr(campaign.ledger, "require_writable", locked)
     answer = owner.post("/rate", query="1-0001", score="4")
     assert answer.status_code == 503
     assert "write access" in answer.text

@@ -99,12 +99,13 @@ def _now(web: Web) -> dict[str, Any]:
         rated = sum(1 for query in state.asked(state.round) if state.ratings.scores(query.id))
         finished, answered, charged = len(state.reports), state.answered, state.charged
         stamp = f"{drawn.version}-{state.last_seq}"
-    done = web.desk.done
+    why = web.desk.stopped_because
     rounds_left = max(1, recipe.rounds - finished)
     return {
         "drawn": drawn,
         "stamp": stamp,
-        "done": done,
+        "done": why is not None,
+        "why": why,
         "round": min(finished + 1, recipe.rounds),
         "rounds": recipe.rounds,
         "finished": finished,

@@ -1,0 +1,133 @@
+"""`seiko bench load`: how long a ledger of a million events takes to open, and what it adds to an `ask`.
+
+    open          `Campaign.open`: ledger, state, recipe; the first time all events are folded, then from the checkpoint
+    ask           one design more, in a process that has just opened; split into
+    the model's   drawing, reading designs in and out, fitting, predicting, choosing, telling designs apart
+    the rest      events, state, the list of what is known, the append: what a long ledger can slow down
+
+Wall-clock and processor seconds are both kept: on a machine that is busy with other work they differ.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import seiko
+from seiko.campaign import Campaign
+from seiko.campaign.verification import verify
+from seiko_bench.long_ledger import BATCH, LETTERS, write
+from seiko_bench.tiny import make_model, tiny
+
+__all__ = ["load"]
+
+EVENTS, FEW = 1_000_001, 20_001
+
+MODELS_OWN = (
+    "seiko.campaign.history.History.fit",
+    "seiko.campaign.campaign.identities",
+    "seiko.campaign.campaign.outlook",
+    "seiko.campaign.campaign.predict",
+    "seiko.campaign.campaign.propose",
+    "seiko.models.masked_lm.MaskedLM.ingest",
+)
+
+
+def load(out: Path, command: str, quick: bool) -> Path:
+    """Measure, write OUT/load.json, return the file."""
+    events = FEW if quick else EVENTS
+    with tempfile.TemporaryDirectory(prefix="seiko-load-") as name:
+        folder = Path(name)
+        recipe = tiny(make_model(folder / "model", LETTERS), budget=2_000_000, rounds=5_000, same=None)
+        seconds: dict[str, dict[str, float]] = {}
+        with _timed(seconds, "write"):
+            written = write(str(folder / "run"), recipe, events)
+        for which in ("open, all events folded", "open"):
+            with _timed(seconds, which):
+                campaign = Campaign.open(folder / "run")
+            if which != "open":
+                campaign.close()
+        labels = len(campaign.state.labels)
+        own = [0.0, 0.0]
+        with _timed(seconds, "ask"), _watched(own):
+            queries = campaign.ask(1)
+        seconds["ask, the model's own"] = {"wall": own[0], "processor": own[1]}
+        seconds["ask, the rest"] = {
+            key: seconds["ask"][key] - value for key, value in seconds["ask, the model's own"].items()
+        }
+        with _timed(seconds, "tell"):
+            campaign.tell({queries[0].id: 0.5})
+        with _timed(seconds, "verify"):
+            faults = verify(campaign.ledger).faults
+        campaign.close()
+        size = (folder / "run" / "ledger.sqlite").stat().st_size
+    result: dict[str, Any] = {
+        "benchmark": "Load: a ledger of a million events",
+        "command": command,
+        "version": seiko.__version__,
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "events": written,
+        "labels": labels,
+        "what": f"rounds of one `asked` with {BATCH} queries, {BATCH} `told` with one label each, one `advanced`",
+        "bytes": size,
+        "memory": _memory(),
+        "faults": faults,
+        "seconds": {name: {key: round(value, 3) for key, value in row.items()} for name, row in seconds.items()},
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "load.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    return path
+
+
+@contextmanager
+def _timed(seconds: dict[str, dict[str, float]], name: str) -> Iterator[None]:
+    wall, processor = time.perf_counter(), time.process_time()
+    yield
+    seconds[name] = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
+
+
+@contextmanager
+def _watched(own: list[float]) -> Iterator[None]:
+    """Add up what is spent in `MODELS_OWN`, calls inside of each other once."""
+    depth = 0
+
+    def watch(function: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            nonlocal depth
+            wall, processor = time.perf_counter(), time.process_time()
+            depth += 1
+            try:
+                return function(*args, **kwargs)
+            finally:
+                depth -= 1
+                if depth == 0:
+                    own[0] += time.perf_counter() - wall
+                    own[1] += time.process_time() - processor
+
+        return watched
+
+    with ExitStack() as stack:
+        for name in MODELS_OWN:
+            module, _, rest = name.rpartition(".")
+            owner: Any = sys.modules.get(module) or getattr(
+                sys.modules[module.rpartition(".")[0]], module.rpartition(".")[2]
+            )
+            stack.enter_context(patch(name, watch(getattr(owner, rest))))
+        yield
+
+
+def _memory() -> int:
+    """Return the most memory that this process has had, bytes."""
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
