@@ -368,3 +368,13 @@ def test_the_run_that_cannot_be_written_is_a_look_only(
     answer = owner.post("/rate", query="1-0001", score="4")
     assert answer.status_code == 503
     assert "write access" in answer.text
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    root = Path(__file__).parents[3]
+    named = set(re.findall(r"`(test_\w+)`", (root / "docs" / "security.md").read_text()))
+    there = {
+        name for path in (root / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    assert len(named) > 30
+    assert named - there == set()
