@@ -7,9 +7,15 @@ images         JPEGIncompressibility, JPEGCompressibility, StrokeThickness, Digi
 your own       PythonFunction and, for images, ImageFunction, by module:function; Command, Service, Workers, OnExecutor
                outside of this process
 around others  Desired with a desirability, WeightedMean, WeightedGeometricMean
+
+Those of images are looked up where they are used: they need torch, and who only asks where a run stands does not wait
+for it.
 """
 
 from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from seiko.oracles.base import Label, Oracle, StreamingOracle
 from seiko.oracles.composite import Desired, Measured, WeightedGeometricMean, WeightedMean
@@ -28,19 +34,6 @@ from seiko.oracles.ehrlich import Ehrlich, tokens_to_designs
 from seiko.oracles.ehrlich_function import EhrlichFunction
 from seiko.oracles.external import Command, OnExecutor, OracleFailed, Service, Workers, external_oracle
 from seiko.oracles.function import PythonFunction
-from seiko.oracles.images import (
-    IMAGE_ORACLES,
-    Aesthetic,
-    CLIPScore,
-    DigitQuality,
-    HPSv2,
-    ImageFunction,
-    JPEGCompressibility,
-    JPEGIncompressibility,
-    PickScore,
-    StrokeThickness,
-    image_oracle_named,
-)
 from seiko.oracles.molecules import (
     MOLECULE_ORACLES,
     PMO,
@@ -53,6 +46,21 @@ from seiko.oracles.molecules import (
 )
 from seiko.oracles.named import oracle_from
 from seiko.oracles.tfbind8 import TFBind8
+
+if TYPE_CHECKING:
+    from seiko.oracles.images import (
+        IMAGE_ORACLES,
+        Aesthetic,
+        CLIPScore,
+        DigitQuality,
+        HPSv2,
+        ImageFunction,
+        JPEGCompressibility,
+        JPEGIncompressibility,
+        PickScore,
+        StrokeThickness,
+        image_oracle_named,
+    )
 
 __all__ = [
     "IMAGE_ORACLES",
@@ -103,3 +111,30 @@ __all__ = [
     "oracle_named",
     "tokens_to_designs",
 ]
+
+_IMAGES = frozenset(
+    {
+        "IMAGE_ORACLES",
+        "Aesthetic",
+        "CLIPScore",
+        "DigitQuality",
+        "HPSv2",
+        "ImageFunction",
+        "JPEGCompressibility",
+        "JPEGIncompressibility",
+        "PickScore",
+        "StrokeThickness",
+        "image_oracle_named",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _IMAGES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(importlib.import_module(f"{__name__}.images"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
