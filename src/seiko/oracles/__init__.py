@@ -7,6 +7,9 @@ images         JPEGIncompressibility, JPEGCompressibility, StrokeThickness, Digi
 your own       PythonFunction and, for images, ImageFunction, by module:function; Command, Service, Workers, OnExecutor
                outside of this process
 around others  Desired with a desirability, WeightedMean, WeightedGeometricMean
+
+Those of images are looked up where they are used: they need torch, and who only asks where a run stands does not wait
+for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`seiko bench speed`: what a step of the images' update costs, against the pattern of the authors' code and the floor.
 
-time     seconds of three ways to the same gradient on a U-Net of 49 M parameters, by turns in one process
+time     seconds of three ways to the same gradient on a U-Net of 50 M parameters, by turns in one process
 memory   resident memory of each way on the same U-Net, each in a process of its own
 sizes    Stable Diffusion 1.5 and XL as published: weights and graphs counted, and what each way needs of them
 full     one step on Stable Diffusion 1.5's full size with random weights: does it fit, and in what?
