@@ -217,7 +217,7 @@ def _update(
     match name:
         case "backprop":
             last = None if window is None else (1, min(window, num_steps))
-            return DirectBackprop(learning_rate=rate, window=last)
+            return DirectBackprop(learning_rate=rate, window=last, outside=2)
         case "adjoint":
             return AdjointMatching(learning_rate=rate, share=share)
         case "sqdf":

@@ -61,8 +61,8 @@ def test_what_the_options_decide() -> None:
     assert recipe.strength == FixedStrength(alpha=0.3, beta=0.02)
     assert isinstance(digits().model, PixelImageSource)
     assert digits().model.tuning == FullFineTuning()  # type: ignore[attr-defined]
-    assert digits(update="backprop", window=3).update == DirectBackprop(learning_rate=2e-4, window=(1, 3))
-    assert digits(update="backprop", window=None).update == DirectBackprop(learning_rate=2e-4)
+    assert digits(update="backprop", window=3).update == DirectBackprop(learning_rate=2e-4, window=(1, 3), outside=2)
+    assert digits(update="backprop", window=None).update == DirectBackprop(learning_rate=2e-4, outside=2)
     assert digits(oracle="mine:light").oracle == ImageFunction(target="mine:light")
     assert digits(selection="everything").final_acquisition is None
     assert (digits().acquisition, digits().final_acquisition) == (UCB(c=1.0), Greedy())

@@ -9,7 +9,7 @@ processor time of one thread, the steps of the update alone.
     reached   the first look with  A - A_0 >= share * (A_full - A_0)  and  KL <= 1.1 * KL_full
 
     full         DirectBackprop through all steps: the paper's
-    window       DirectBackprop through the last 1 to 5 steps, their number drawn anew
+    window       DirectBackprop through the last 1 to 5 steps, their number drawn anew; KL outside told from two steps
     short        DirectBackprop through the last two steps alone
     adjoint      AdjointMatching on three steps of ten
     sqdf         one-step soft-Q on two steps of fifteen, each draw used three times; KL from these steps alone
@@ -48,8 +48,8 @@ RATES = (1e-4, 3e-4)
 
 METHODS: Mapping[str, Callable[[float], Update[Any]]] = {
     "full": lambda rate: DirectBackprop(learning_rate=rate),
-    "window": lambda rate: DirectBackprop(learning_rate=rate, window=(1, 5)),
-    "short": lambda rate: DirectBackprop(learning_rate=rate, window=2),
+    "window": lambda rate: DirectBackprop(learning_rate=rate, window=(1, 5), outside=2),
+    "short": lambda rate: DirectBackprop(learning_rate=rate, window=2, outside=2),
     "adjoint": lambda rate: AdjointMatching(learning_rate=rate, share=0.3),
     "sqdf": lambda rate: SQDF(learning_rate=rate, share=0.15, epochs=3, outside=0),
     "ppo": lambda rate: PPO(learning_rate=rate, epochs=2, share=0.3),
