@@ -1,6 +1,6 @@
 """Measure the MNIST prior against the data: does it draw digits, the ones asked for, in all their variety?
 
-    python scripts/gate_digits.py --results benchmarks/results/prior-mnist.json --grid digits.png
+    python scripts/gate_digits.py --results benchmarks/results/mnist_prior.json --grid digits.png
 
 Beside each number of the model stands the same number of held-out data, and beside the distance of features from the
 data the distance between two halves of the data, which is what is left when nothing is wrong.
