@@ -40,8 +40,11 @@ function goTo(element) {
   }
 }
 
+let last = null; // the design that was judged last here; two answers may reach the server in another order
+
 function leave(card) {
   // at once, so that the next key already means the next design
+  last = card.id.slice(2);
   card.removeAttribute("data-open");
   card.classList.add("sending");
   goTo(nextOpen(card) || find("#more a"));
@@ -133,11 +136,23 @@ document.addEventListener("submit", (event) => {
 function troubled(event) {
   const card = event.detail.elt && event.detail.elt.closest && event.detail.elt.closest("#gallery > li");
   if (card) {
+    last = null;
     card.setAttribute("data-open", "");
     card.classList.remove("sending");
     goTo(card);
   }
 }
+
+document.addEventListener("htmx:configRequest", (event) => {
+  const { path, parameters } = event.detail;
+  if (path === "/rate/undo" && last && !parameters.query) parameters.query = last;
+});
+
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target, fragment } = event.detail;
+  const came = target.id === "progress" && fragment.firstElementChild;
+  if (came && Number(came.dataset.done) < Number(target.dataset.done)) event.detail.shouldSwap = false; // overtaken
+});
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, target } = event.detail;

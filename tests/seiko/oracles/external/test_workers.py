@@ -125,6 +125,7 @@ def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
                     threads_per_worker=1,
                     processes=kind != "dask",
                     dashboard_address=None,
+                    protocol="tcp",  # of threads, too: Dask would look for a free port of no host
                     host="127.0.0.1",
                 ) as cluster,
                 distributed.Client(cluster) as client,
