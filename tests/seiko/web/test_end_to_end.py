@@ -100,6 +100,32 @@ def count(page: Any, selector: str, expected: int) -> None:
     playwright.expect(page.locator(selector)).to_have_count(expected, timeout=PATIENCE)
 
 
+def test_undo_takes_back_the_last_word_though_the_network_turned_two_around(site: Open, images: Path) -> None:
+    here = site(images)
+    page = here.visit("anna")
+    count(page, OPEN, 24)
+    order = page.eval_on_selector_all(OPEN, "cards => cards.map(card => card.id.slice(2))")
+    held: list[Any] = []
+
+    def hold_the_first(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/rate", hold_the_first)
+    press(page, "12")
+    count(page, DONE, 1)
+    held[0].continue_()
+    count(page, DONE, 2)
+    playwright.expect(page.locator("#progress")).to_contain_text("2 of 24", timeout=PATIENCE)
+    with here.served.desk.reading() as state:
+        assert [rating.query for rating in state.ratings.by("anna")] == [order[1], order[0]], "they came turned around"
+    press(page, "u")
+    playwright.expect(page.locator("#progress")).to_contain_text("1 of 24", timeout=PATIENCE)
+    assert here.labels() == {order[0]: 1.0}
+
+
 def test_a_batch_of_24_images_is_labelled_by_keyboard(site: Open, images: Path) -> None:
     here = site(images)
     page = here.visit("anna")
