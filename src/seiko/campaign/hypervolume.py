@@ -95,7 +95,7 @@ def expected_improvement(
         from botorch.models.model import Model
         from botorch.utils.multi_objective.box_decompositions.non_dominated import FastNondominatedPartitioning
     except ModuleNotFoundError as error:
-        raise ImportError("a Pareto front as the objective needs BoTorch: install seiko[gp]") from error
+        raise ImportError("a Pareto front as the objective needs BoTorch: pip install 'seiko[gp]'") from error
     from seiko.metrics.pareto import pareto_front
 
     @dataclass

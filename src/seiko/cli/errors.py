@@ -42,6 +42,8 @@ def exit_code(error: BaseException) -> int | None:
         return FAILURE
     if isinstance(error, (InputError, ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError)):
         return WRONG
+    if isinstance(error, ImportError) and "pip install 'seiko[" in str(error):  # an extra that was not installed
+        return WRONG
     return FAILURE if isinstance(error, OSError) else None
 
 

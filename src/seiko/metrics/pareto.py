@@ -91,4 +91,4 @@ def _check(values: Tensor) -> None:
         raise ValueError(f"values must be finite numbers, [n, k], got shape {tuple(values.shape)}")
 
 
-_NEEDED = "fronts and hypervolumes need BoTorch: install seiko[gp]"
+_NEEDED = "fronts and hypervolumes need BoTorch: pip install 'seiko[gp]'"

@@ -171,7 +171,7 @@ class GaussianProcess:
         try:
             from seiko.rewards.marginal_likelihood import tune
         except ModuleNotFoundError as error:
-            raise ImportError("GaussianProcess needs GPyTorch: install seiko[gp]") from error
+            raise ImportError("GaussianProcess needs GPyTorch: pip install 'seiko[gp]'") from error
         start = time.perf_counter()
         labels, x = standardise(x, y, noise), x.detach()
         some = self._subset(x, self.tuned_on, seed)

@@ -156,6 +156,8 @@ def test_a_fault_of_the_program_keeps_its_traceback(seiko: Invoke, monkeypatch: 
         (DataUnavailable("x"), 1),
         (DataCorrupted("x"), 1),
         (FloatingPointError("x"), 1),
+        (ImportError("models of pixels need diffusers: pip install 'seiko[images]'"), 2),
+        (ModuleNotFoundError("No module named 'seiko.nonsense'"), None),
         (KeyError("x"), None),
         (RuntimeError("x"), None),
     ],
