@@ -127,7 +127,7 @@ def save(outcomes: list[Outcome], out: Path, command: str) -> Path:
         "benchmark": "Faults: labels lost, labels bought twice, runs that end in the same state",
         "command": command,
         "version": seiko.__version__,
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "system": f"{platform.system()}, Python {platform.python_version()}",
         "outcomes": list(rows.values()),
     }
     out.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,7 @@ def load(out: Path, command: str, quick: bool) -> Path:
         "benchmark": "Load: a ledger of a million events",
         "command": command,
         "version": seiko.__version__,
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "system": f"{platform.system()}, Python {platform.python_version()}",
         "events": written,
         "labels": labels,
         "what": f"one `opened`, then in turn an `asked` with {BATCH} queries and {BATCH} `told` with one label each",
