@@ -275,7 +275,13 @@ class Campaign(Told):
             return report
 
     def sample(
-        self, n: int, *, seed: int = 0, round: int | None = None, prompts: Sequence[str] | None = None
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        round: int | None = None,
+        prompts: Sequence[str] | None = None,
+        best_of: int = 1,
     ) -> list[Design]:
         """Draw fresh designs from the model after a round.
 
@@ -284,12 +290,13 @@ class Campaign(Told):
             seed: Other seeds give other designs.
             round: 0 is the pretrained model; None the last finished round.
             prompts: What to draw for, each equally often in the mean; None for those that rounds are judged on.
+            best_of: Each design is the best of so many draws by what the round aimed at (see `BestOf`).
 
         Raises:
-            ValueError: If that round is not finished.
+            ValueError: If that round is not finished, or the best is asked for where nothing was learnt yet.
             NoPrompts: If there are prompts and the model takes none.
         """
-        return self._sampled(draw_designs, n, seed, round, prompts)
+        return self._sampled(draw_designs, n, seed, round, prompts, best_of)
 
     def sample_states(
         self, n: int, *, seed: int = 0, round: int | None = None, prompts: Sequence[str] | None = None
@@ -304,6 +311,7 @@ class Campaign(Told):
         seed: int,
         round: int | None,
         prompts: Sequence[str] | None,
+        best_of: int = 1,
     ) -> T:
         if n < 1:
             raise ValueError(f"n must be a positive number of designs, got {n}")
@@ -312,7 +320,8 @@ class Campaign(Told):
         if not 0 <= round <= finished:
             raise ValueError(f"round must be one of 0 (pretrained) to {finished} (the last finished), got {round}")
         try:
-            return draw(self._history.sampler(round, prompts), self._history.seed(0, Purpose.SAMPLE) + seed, n)
+            sampler = self._history.sampler(round, prompts, best_of)
+            return draw(sampler, self._history.seed(0, Purpose.SAMPLE) + seed, n)
         finally:
             self._load(finished)
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from seiko.acquisition import Feasible, Objective
 from seiko.campaign.artifacts import Artifacts
+from seiko.campaign.best_draws import BestOf
 from seiko.campaign.candidates import Labelled
 from seiko.campaign.comparisons import answers
 from seiko.campaign.observing import observe_designs, with_file
@@ -190,13 +191,25 @@ class History:
         problem = self._problem(round)
         return None if problem is None else tilt(problem)
 
-    def sampler(self, round: int, prompts: Sequence[str] | None = None) -> Sampler:
+    def sampler(self, round: int, prompts: Sequence[str] | None = None, best_of: int = 1) -> Sampler:
         """Return what draws the designs of a finished round; it loads the weights.
 
         Args:
             round: 0 is the pretrained model.
             prompts: What to draw for; None for what rounds are judged on.
+            best_of: Draws a design, of which the best by the round's objective is kept.
+
+        Raises:
+            ValueError: If the best is asked for of a round that aimed at nothing.
         """
+        if best_of == 1:
+            return self._sampler(round, prompts)
+        objective = self.objective(round)
+        if objective is None:
+            raise ValueError(f"best_of {best_of} needs a belief, and round {round} had none: leave best_of at 1")
+        return BestOf(self._sampler(round, prompts), objective, best_of)
+
+    def _sampler(self, round: int, prompts: Sequence[str] | None) -> Sampler:
         self.load(round)
         given = self.conditioner(prompts)
         problem = self._problem(round)
