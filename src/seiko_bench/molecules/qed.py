@@ -132,7 +132,7 @@ def _row(campaign: Campaign, round: int, quick: bool) -> dict[str, Any]:
     labels = campaign.state.reports[round - 1].labels_used if round else 0
     samples = QUICK["samples"] if quick else SAMPLES
     row = {"labels": labels} | fresh(campaign, QED(), round, samples)
-    if round and not isinstance(campaign.recipe.update, Steering):
+    if labels in (QUICK_LABELS if quick else LABELS) and not isinstance(campaign.recipe.update, Steering):
         best = fresh(campaign, QED(), round, samples, BEST_OF)
         row |= {f"best_of_{key}": best[key] for key in ("mean", "validity", "diversity", "uniqueness", "sa", "kl")}
     return row
