@@ -2,8 +2,9 @@
 
     open          `Campaign.open`: ledger, state, recipe; the first time all events are folded, then from the checkpoint
     ask           one design more, in a process that has just opened; split into
-    the model's   drawing, reading designs in and out, fitting, predicting, choosing, telling designs apart
-    the rest      events, state, the list of what is known, the append: what a long ledger can slow down
+    the model's   loading, drawing, reading designs in and out, fitting, predicting, choosing
+    the rest      events, state, labels, whether a design is known, the append: what a long ledger can slow down
+    open, behind  with as many events after the checkpoint as there can be before another is kept
 
 Wall-clock and processor seconds are both kept: on a machine that is busy with other work they differ.
 """
@@ -33,11 +34,17 @@ EVENTS, FEW = 1_000_001, 20_001
 
 MODELS_OWN = (
     "seiko.campaign.history.History.fit",
-    "seiko.campaign.campaign.identities",
     "seiko.campaign.campaign.outlook",
     "seiko.campaign.campaign.predict",
     "seiko.campaign.campaign.propose",
     "seiko.models.masked_lm.MaskedLM.ingest",
+    "seiko.models.masked_lm.MaskedLMSource.load",
+)
+
+LEDGERS = (  # within those, what a long ledger can slow down
+    "seiko.campaign.known.Known.find",
+    "seiko.campaign.state.RunState.judged",
+    "seiko.campaign.state.RunState.measured",
 )
 
 
@@ -97,31 +104,32 @@ def _timed(seconds: dict[str, dict[str, float]], name: str) -> Iterator[None]:
 
 @contextmanager
 def _watched(own: list[float]) -> Iterator[None]:
-    """Add up what is spent in `MODELS_OWN`, calls inside of each other once."""
-    depth = 0
+    """Add up what is spent in `MODELS_OWN` less what of it is spent in `LEDGERS`."""
+    inside = [False]
 
-    def watch(function: Callable[..., Any]) -> Callable[..., Any]:
+    def watch(function: Callable[..., Any], model: bool) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
-            nonlocal depth
+            if inside[-1] == model:
+                return function(*args, **kwargs)
+            sign = 1 if model else -1
             wall, processor = time.perf_counter(), time.process_time()
-            depth += 1
+            inside.append(model)
             try:
                 return function(*args, **kwargs)
             finally:
-                depth -= 1
-                if depth == 0:
-                    own[0] += time.perf_counter() - wall
-                    own[1] += time.process_time() - processor
+                inside.pop()
+                own[0] += sign * (time.perf_counter() - wall)
+                own[1] += sign * (time.process_time() - processor)
 
         return watched
 
     with ExitStack() as stack:
-        for name in MODELS_OWN:
+        for name in (*MODELS_OWN, *LEDGERS):
             module, _, rest = name.rpartition(".")
             owner: Any = sys.modules.get(module) or getattr(
                 sys.modules[module.rpartition(".")[0]], module.rpartition(".")[2]
             )
-            stack.enter_context(patch(name, watch(getattr(owner, rest))))
+            stack.enter_context(patch(name, watch(getattr(owner, rest), name in MODELS_OWN)))
         yield
 
 
