@@ -30,7 +30,7 @@ __all__ = ["EVERY", "MAKER", "keep", "kept", "refresh", "restored"]
 EVERY = 20_000
 """Events that are worth a checkpoint; fewer are folded in less time than it takes to notice."""
 
-SHARE = 10
+SHARE = 20
 """A checkpoint is as long as the past: the next is kept when the past has grown by one part in so many."""
 
 FORMAT = 2
@@ -65,9 +65,7 @@ def kept(state: RunState) -> bytes:
     """Return a state as bytes."""
     writer = Writer()
     rest = replace(state, queries={}, labels={}, labelled_at={})
-    return writer.sealed(
-        {"register": Register.packed(state, Query, writer), "rest": pack([rest], RunState, writer)}
-    )
+    return writer.sealed({"register": Register.packed(state, Query, writer), "rest": pack([rest], RunState, writer)})
 
 
 def restored(data: bytes) -> RunState:

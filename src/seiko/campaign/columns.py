@@ -1,4 +1,4 @@
-"""Keep many objects of one class as columns, and make them again one by one, or all at once: none until it is asked for.
+"""Keep many objects of one class as columns; make them again one by one or all at once, none before it is asked for.
 
     dataclass          one column a field
     X | None           where there is one, and those that there are
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from seiko.campaign.vectors import Column, Reader, Rows, Vector, Writer, pack_vector, vector
 
-__all__ = ["NotColumns", "Objects", "column", "pack", "shape", "written"]
+__all__ = ["NotColumns", "Objects", "Patched", "column", "pack", "shape", "written"]
 
 T = TypeVar("T")
 
@@ -86,13 +86,50 @@ class Objects(Generic[T]):
         return found
 
 
-def pack(values: Sequence[Any], hint: Any, writer: Writer) -> Any:
+@dataclasses.dataclass(frozen=True)
+class Patched:
+    """A column as it is now: some values are others, and some have come since.
+
+    Args:
+        column: As it was; None for empty.
+        changed: Values by row.
+        added: Those that follow.
+    """
+
+    column: Column[Any] | None
+    changed: Mapping[int, Any]
+    added: Sequence[Any]
+
+    def field(self, name: str) -> Patched:
+        """Return the column of a field of its objects."""
+        assert self.column is None or isinstance(self.column, Objects)
+        column = None if self.column is None else self.column.columns[name]
+        changed = {row: getattr(value, name) for row, value in self.changed.items()}
+        return Patched(column, changed, [getattr(value, name) for value in self.added])
+
+    def all(self) -> list[Any]:
+        """Return all values."""
+        values = [*(() if self.column is None else self.column.take()), *self.added]
+        for row, value in self.changed.items():
+            values[row] = value
+        return values
+
+    def __len__(self) -> int:
+        return (0 if self.column is None else len(self.column)) + len(self.added)
+
+
+def pack(values: Sequence[Any] | Patched, hint: Any, writer: Writer) -> Any:
     """Keep values of one annotation; return where and how, as JSON.
 
     Raises:
         NotColumns: If the annotation is of another kind than those above.
     """
     kind, inner = _kind(hint)
+    if kind == "object":
+        now = values if isinstance(values, Patched) else Patched(None, {}, values)
+        return {"n": len(now), "of": {name: pack(now.field(name), of, writer) for name, of in inner.items()}}
+    if isinstance(values, Patched):
+        values = values.all()
     match kind:
         case "leaf":
             return pack_vector(values, writer)
@@ -107,9 +144,6 @@ def pack(values: Sequence[Any], hint: Any, writer: Writer) -> Any:
             there = [value is not None for value in values]
             some = [value for value in values if value is not None]
             return {"is": pack_vector(there, writer), "of": pack(some, inner, writer)}
-        case "object":
-            columns = {name: pack([getattr(value, name) for value in values], of, writer) for name, of in inner.items()}
-            return {"n": len(values), "of": columns}
         case "mapping":
             keys, of = inner
             return {

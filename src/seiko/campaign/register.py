@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seiko.campaign.columns import Objects, column, pack
+from seiko.campaign.columns import Objects, Patched, column, pack
 from seiko.campaign.lifecycle import State, act_of, after
 from seiko.campaign.shelf import Keys, Shelf, in_order
-from seiko.campaign.vectors import Reader, Rows, Writer
+from seiko.campaign.vectors import Column, Reader, Rows, Writer
 from seiko.designs import Design
 from seiko.oracles import Label
 
@@ -65,24 +65,36 @@ class Register:
     @staticmethod
     def packed(state: RunState, query: type[Query], writer: Writer) -> Any:
         """Keep the queries and labels of a state; return where, as JSON."""
-        queries = list(state.queries.values())
-        ids = [query.id for query in queries]
-        if list(state.queries) != ids or not state.labels.keys() <= set(ids):
+        register = state.register
+        others, touched = ([*state.queries.items()], []) if register is None else register.others(state)
+        told = state.labels.fresh if isinstance(state.labels, Shelf) else state.labels
+        if any(id != query.id for id, query in others) or not all(id in state.queries for id in told):
             raise ValueError("a query is kept under another name than its own, or a label without a query")
-        labels, at = dict(state.labels.items()), dict(state.labelled_at.items())
+        now = [(query, state.labels.get(id, _BLANK), state.labelled_at.get(id, 0)) for id, query in others]
+
+        def patched(part: int, of: Column[Any] | None) -> Patched:
+            values = [row[part] for row in now]
+            return Patched(of, dict(zip(touched, values, strict=False)), values[len(touched) :])
+
+        queries = patched(0, None if register is None else register.queries)
+        orders = (None, None) if register is None else (register.ids.order, register.contents.order)
+        ids, contents = queries.field("id"), queries.field("design").field("content")
         return {
             "queries": pack(queries, query, writer),
-            "labels": pack([labels.get(id, _BLANK) for id in ids], Label, writer),
-            "at": writer.put(np.array([at.get(id, 0) for id in ids], dtype="<i8")),
-            "by_id": writer.put(in_order(ids)),
-            "by_content": writer.put(in_order([query.design.content for query in queries])),
+            "labels": pack(patched(1, None if register is None else register.labels), Label, writer),
+            "at": writer.put(
+                np.array(patched(2, None if register is None else Numbers(register.at)).all(), dtype="<i8")
+            ),
+            "by_id": writer.put(in_order(ids.all(), orders[0])),
+            "by_content": writer.put(in_order(contents.all(), orders[1])),
         }
 
     @classmethod
     def read(cls, tree: Any, query: type[Query], reader: Reader) -> Register:
         """Return what `packed` kept."""
         queries, labels = column(tree["queries"], query, reader), column(tree["labels"], Label, reader)
-        assert isinstance(queries, Objects) and isinstance(labels, Objects)
+        assert isinstance(queries, Objects)
+        assert isinstance(labels, Objects)
         return cls(queries, labels, *(reader.array(tree[name]) for name in ("at", "by_id", "by_content")))
 
     def shelves(self) -> tuple[Shelf[Query], Shelf[Label], Shelf[int]]:
@@ -91,8 +103,20 @@ class Register:
         return (
             Shelf(self.ids, self.queries),
             Shelf(self.ids, self.labels, there),
-            Shelf(self.ids, _Numbers(self.at), there),
+            Shelf(self.ids, Numbers(self.at), there),
         )
+
+    def others(self, state: RunState) -> tuple[list[tuple[str, Query]], list[int]]:
+        """Return the queries that are not as they are here, in the order asked, and the rows of those that are here."""
+        names: dict[str, None] = dict.fromkeys(dict.keys(state.records))
+        for shelf in (state.labels, state.labelled_at, state.queries):
+            assert isinstance(shelf, Shelf)
+            names.update(dict.fromkeys(shelf.changed()))
+        assert isinstance(state.queries, Shelf)
+        rows = {id: row for id in names if (row := self.ids.row(id)) is not None}
+        touched = sorted(rows, key=rows.__getitem__)
+        new = [id for id in state.queries.fresh if id not in rows]
+        return [(id, state.queries[id]) for id in [*touched, *new]], sorted(rows.values())
 
     def stages(self, but: Collection[int]) -> tuple[dict[State, int], list[int]]:
         """Return how many own queries are in each state, and the rows of those that nobody has told anything of.
@@ -140,7 +164,7 @@ class Register:
         return kept
 
 
-class _Numbers:
+class Numbers:
     """An array as a column of integers."""
 
     def __init__(self, array: NDArray[Any]) -> None:

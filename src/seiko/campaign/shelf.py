@@ -28,9 +28,15 @@ MANY = 10_000
 _MISSING: Any = object()
 
 
-def in_order(keys: Sequence[str]) -> NDArray[np.int32]:
-    """Return the rows of keys in the order of the keys."""
-    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int32)
+def in_order(keys: Sequence[str], before: Rows | None = None) -> NDArray[np.int32]:
+    """Return the rows of keys in the order of the keys.
+
+    Args:
+        keys: The keys.
+        before: The order of the first of them, if it is known: then the sort has little left to do.
+    """
+    first = [] if before is None else before.tolist()
+    return np.array(sorted([*first, *range(len(first), len(keys))], key=keys.__getitem__), dtype=np.int32)
 
 
 class Keys:
@@ -42,7 +48,7 @@ class Keys:
     """
 
     def __init__(self, text: Column[str], order: Rows) -> None:
-        self.text, self._order = text, order
+        self.text, self.order = text, order
         self._looked_up = 0
         self._table: dict[str, int] | None = None
 
@@ -60,7 +66,7 @@ class Keys:
 
     def rows(self, key: str) -> list[int]:
         """Return the rows of a text."""
-        text, order = self.text, self._order
+        text, order = self.text, self.order
         at = bisect_left(order, key, key=text.__getitem__)
         found = []
         while at < len(order) and text[row := int(order[at])] == key:

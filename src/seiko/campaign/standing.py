@@ -49,7 +49,7 @@ def judged(state: RunState, up_to: int | None) -> list[tuple[Query, Label]]:
     register = state.register
     if register is None:
         return _told(state, state.queries.items(), up_to)
-    others, touched = _others(state, register)
+    others, touched = register.others(state)
     rows = register.judged(up_to, touched, values=False)
     pairs = list(zip(register.queries.take(rows), register.labels.take(rows), strict=True))
     return _merged(rows, pairs, register, _told(state, others, up_to))
@@ -60,16 +60,14 @@ def measured(state: RunState, up_to: int | None) -> Measured:
     register = state.register
     if register is None:
         return _measured([pair for pair in _told(state, state.queries.items(), up_to) if pair[1].status == "value"])
-    others, touched = _others(state, register)
+    others, touched = register.others(state)
     rows = register.judged(up_to, touched, values=True)
     rest = [pair for pair in _told(state, others, up_to) if pair[1].status == "value"]
     of_rest = _measured(rest)
     values, noise = (register.labels.vector(name).numbers()[rows] for name in ("value", "noise"))
     at = np.argsort(np.concatenate([rows, _places(register, rest)]), kind="stable")
     designs = _merged(rows, register.designs.take(rows), register, rest, of_rest.designs)
-    return Measured(
-        designs, np.concatenate([values, of_rest.values])[at], np.concatenate([noise, of_rest.noise])[at]
-    )
+    return Measured(designs, np.concatenate([values, of_rest.values])[at], np.concatenate([noise, of_rest.noise])[at])
 
 
 def count(state: RunState) -> None:
@@ -79,7 +77,7 @@ def count(state: RunState) -> None:
         tally.count(((id, state.stage(id) if query.own else None) for id, query in state.queries.items()), WAITING)
         tally.count_rounds((query.round, query.batch) for query in state.queries.values())
         return
-    others, touched = _others(state, register)
+    others, touched = register.others(state)
     stages, waiting = register.stages(touched)
     ids = register.ids.text
     tally.count(((id, state.stage(id) if query.own else None) for id, query in others), WAITING)
@@ -131,19 +129,6 @@ def _told(state: RunState, queries: Iterable[tuple[str, Query]], up_to: int | No
     for (at, _), label in zip(several, combine_all([labels for _, labels in several]), strict=True):
         found[at] = (found[at][0], label)
     return found
-
-
-def _others(state: RunState, register: Register) -> tuple[list[tuple[str, Query]], list[int]]:
-    """Return the queries that are not as the register has them, in the order asked, and the rows of theirs in it."""
-    assert isinstance(state.queries, Shelf)
-    names: dict[str, None] = dict.fromkeys(dict.keys(state.records))
-    for shelf in (state.labels, state.labelled_at, state.queries):
-        assert isinstance(shelf, Shelf)
-        names.update(dict.fromkeys(shelf.changed()))
-    rows = {id: row for id in names if (row := register.ids.row(id)) is not None}
-    touched = sorted(rows, key=rows.__getitem__)
-    new = [id for id in state.queries.changed() if id not in rows]
-    return [(id, state.queries[id]) for id in [*touched, *new]], sorted(rows.values())
 
 
 def _places(register: Register, pairs: Sequence[tuple[Query, Any]]) -> NDArray[np.int64]:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from seiko.campaign.columns import NotColumns, column, pack, shape, written
-from seiko.campaign.vectors import Reader, Writer
 from seiko.campaign.state import RunState
+from seiko.campaign.vectors import Reader, Writer
 
 
 class Mood(StrEnum):
