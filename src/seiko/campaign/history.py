@@ -21,7 +21,7 @@ from seiko.campaign.artifacts import Artifacts
 from seiko.campaign.candidates import Labelled
 from seiko.campaign.comparisons import answers
 from seiko.campaign.known import Known
-from seiko.campaign.observing import are_images, observe_designs, with_file
+from seiko.campaign.observing import observe_designs, with_file
 from seiko.campaign.prompts import Conditioner, conditioner_of
 from seiko.campaign.properties import fit_properties, properties_of, pushing, this_round
 from seiko.campaign.recipe import Recipe
@@ -146,7 +146,7 @@ class History:
         key = (self.state.last_seq, len(self.state.labels), up_to)
         if self._read is None or self._read[0] != key:
             told = self.state.measured(up_to)
-            plain = bool(told.designs) and not are_images(told.designs)
+            plain = len(told.designs) > 0 and not told.images
             self._read = key, told, self.model.ingest(told.designs) if plain else None
         return self._read[1:]
 

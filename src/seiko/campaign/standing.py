@@ -8,10 +8,10 @@ Both ways give the same, in the order asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,17 @@ from numpy.typing import NDArray
 from seiko.campaign.lifecycle import WAITING
 from seiko.campaign.replicates import combine_all
 from seiko.campaign.shelf import Shelf
-from seiko.designs import Design
+from seiko.campaign.vectors import Column, Rows
+from seiko.designs import IMAGE, Design
 from seiko.oracles import Label
 
 if TYPE_CHECKING:
-    from seiko.campaign.register import Register
     from seiko.campaign.state import Query, RunState
 
-__all__ = ["Designs", "Measured", "count", "judged", "measured"]
+__all__ = ["Designs", "Made", "Measured", "count", "judged", "measured"]
+
+AT_ONCE = 4096
+_LAST = 2**62
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,53 @@ class Measured:
     """Designs that have a value.
 
     Args:
-        designs: In the order asked.
+        designs: In the order asked; made as they are read.
         values: `[n]`, oracle's units.
         noise: `[n]` standard deviations, same units; NaN where it is not known.
+        images: Whether there is an image among them.
     """
 
-    designs: list[Design]
+    designs: Sequence[Design]
     values: NDArray[np.float64]
     noise: NDArray[np.float64]
+    images: bool
+
+
+class Made(Sequence[Design]):
+    """Designs of some rows of a column and others after them, in an order; none is kept.
+
+    Args:
+        column: The column.
+        rows: Its rows that count.
+        others: Designs that are not in it.
+        order: Positions among all of these.
+    """
+
+    def __init__(self, column: Column[Design], rows: Rows, others: Sequence[Design], order: Rows) -> None:
+        self._column, self._rows, self._others, self._order = column, rows, others, order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, at: int) -> Design: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Design]: ...
+    def __getitem__(self, at: int | slice) -> Design | list[Design]:
+        """Return one, or several."""
+        if isinstance(at, int):
+            return self[at : at + 1 or None][0]
+        places, first = self._order[at], len(self._rows)
+        old = places < first
+        made = iter(self._column.take(self._rows[places[old]]))
+        return [
+            next(made) if known else self._others[place - first]
+            for known, place in zip(old.tolist(), places.tolist(), strict=True)
+        ]
+
+    def __iter__(self) -> Iterator[Design]:
+        for start in range(0, len(self), AT_ONCE):
+            yield from self[start : start + AT_ONCE]
 
 
 def judged(state: RunState, up_to: int | None) -> list[tuple[Query, Label]]:
@@ -50,9 +92,9 @@ def judged(state: RunState, up_to: int | None) -> list[tuple[Query, Label]]:
     if register is None:
         return _told(state, state.queries.items(), up_to)
     others, touched = register.others(state)
-    rows = register.judged(up_to, touched, values=False)
-    pairs = list(zip(register.queries.take(rows), register.labels.take(rows), strict=True))
-    return _merged(rows, pairs, register, _told(state, others, up_to))
+    rows, rest = register.judged(up_to, touched, values=False), _told(state, others, up_to)
+    pairs = [*zip(register.queries.take(rows), register.labels.take(rows), strict=True), *rest]
+    return [pairs[at] for at in _order(rows, others, touched, rest).tolist()]
 
 
 def measured(state: RunState, up_to: int | None) -> Measured:
@@ -63,11 +105,14 @@ def measured(state: RunState, up_to: int | None) -> Measured:
     others, touched = register.others(state)
     rows = register.judged(up_to, touched, values=True)
     rest = [pair for pair in _told(state, others, up_to) if pair[1].status == "value"]
-    of_rest = _measured(rest)
+    new, order = _measured(rest), _order(rows, others, touched, rest)
     values, noise = (register.labels.vector(name).numbers()[rows] for name in ("value", "noise"))
-    at = np.argsort(np.concatenate([rows, _places(register, rest)]), kind="stable")
-    designs = _merged(rows, register.designs.take(rows), register, rest, of_rest.designs)
-    return Measured(designs, np.concatenate([values, of_rest.values])[at], np.concatenate([noise, of_rest.noise])[at])
+    return Measured(
+        Made(register.designs, rows, new.designs, order),
+        np.concatenate([values, new.values])[order],
+        np.concatenate([noise, new.noise])[order],
+        new.images or bool(register.designs.vector("kind").equal(IMAGE)[rows].any()),
+    )
 
 
 def count(state: RunState) -> None:
@@ -131,21 +176,20 @@ def _told(state: RunState, queries: Iterable[tuple[str, Query]], up_to: int | No
     return found
 
 
-def _places(register: Register, pairs: Sequence[tuple[Query, Any]]) -> NDArray[np.int64]:
-    """Return where queries stand among the rows; those that have none come after all."""
-    found = (register.ids.row(query.id) for query, _ in pairs)
-    return np.array([len(register) if row is None else row for row in found], dtype=np.int64)
+def _order(
+    rows: Rows, others: Sequence[tuple[str, Query]], touched: Sequence[int], rest: Sequence[tuple[Query, Any]]
+) -> Rows:
+    """Return how rows, and after them the rest of some other queries, follow each other in the order asked.
 
-
-def _merged(
-    rows: NDArray[Any], items: list[Any], register: Register, rest: list[tuple[Query, Label]], new: Any = None
-) -> list[Any]:
-    """Return the items of rows and those of other queries, in the order asked."""
-    every = [*items, *(rest if new is None else new)]
-    places = _places(register, rest)
-    if not len(places) or not len(rows) or rows[-1] <= places[0]:
-        return every
-    return [every[at] for at in np.argsort(np.concatenate([rows, places]), kind="stable").tolist()]
+    Args:
+        rows: Rows of the register, ascending.
+        others: Queries that are not as it has them: those of `touched`, then those that it does not have.
+        touched: Rows of the first of these.
+        rest: Those of the other queries that count.
+    """
+    place = {id: row for (id, _), row in zip(others, touched, strict=False)}
+    among = np.array([place.get(query.id, _LAST) for query, _ in rest], dtype=np.int64)
+    return np.argsort(np.concatenate([rows, among]), kind="stable")
 
 
 def _measured(pairs: list[tuple[Query, Label]]) -> Measured:
@@ -153,4 +197,5 @@ def _measured(pairs: list[tuple[Query, Label]]) -> Measured:
         [query.design for query, _ in pairs],
         np.array([label.value for _, label in pairs], dtype=np.float64),
         np.array([np.nan if label.noise is None else label.noise for _, label in pairs], dtype=np.float64),
+        any(query.design.kind == IMAGE for query, _ in pairs),
     )

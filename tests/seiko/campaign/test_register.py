@@ -94,7 +94,9 @@ def same(found: RunState, state: RunState) -> None:
         assert found.judged(up_to) == state.judged(up_to)
         one, other = found.measured(up_to), state.measured(up_to)
         pairs = state.values(up_to)
-        assert one.designs == other.designs == [query.design for query, _ in pairs]
+        assert list(one.designs) == list(other.designs) == [query.design for query, _ in pairs]
+        assert [one.designs[at] for at in range(-len(pairs), len(pairs))] == [query.design for query, _ in pairs] * 2
+        assert one.images is other.images is False
         assert one.values.tolist() == other.values.tolist() == [label.value for _, label in pairs]
         assert np.array_equal(one.noise, other.noise, equal_nan=True)
     assert found.pending() == state.pending()
