@@ -33,7 +33,6 @@ from seiko.campaign.errors import (
 )
 from seiko.campaign.foresight import outlook
 from seiko.campaign.history import History
-from seiko.campaign.identity import identities
 from seiko.campaign.ledger import Ledger, LedgerConflict, NoRun, RunExists
 from seiko.campaign.pairs import equipped
 from seiko.campaign.proposal import predict, propose
@@ -219,20 +218,20 @@ class Campaign(Told):
             state, recipe = self.state, self.recipe
             if self.done:
                 return []
-            asked = state.asked(state.round)
+            asked, last = state.batch_of(state.round)
             left = max(0, recipe.budget - state.charged)
             if n is None:
                 planned = batch_size(left, recipe.rounds, recipe.batches, len(state.reports))
                 more = 0 if asked and not another else max(1, planned)
             else:
-                more = n if another else max(0, n - len(asked))
+                more = n if another else max(0, n - asked)
             if more > left:
                 raise BudgetSpent(f"{more} more labels are asked for, the budget of {recipe.budget} has {left} left")
             if more == 0:
                 return self._with_files(state.pending(state.round))
             self.ledger.require_writable()
-            batch = max((query.batch for query in asked), default=1) + (1 if another and asked else 0)
-            queries = self._choose(state, more, len(asked), batch, progress)
+            batch = max(1, last) + (1 if another and asked else 0)
+            queries = self._choose(state, more, asked, batch, progress)
             self._keep(query.design for query in queries)
             rows = [_query_row(query) for query in queries]
             if not self._append_slowly("asked", {"round": state.round, "batch": batch, "queries": rows}, more):
@@ -257,7 +256,7 @@ class Campaign(Told):
             state = self.state
             if (why := self.stopped_because) is not None:
                 raise BudgetSpent(f"{why}; start another run to go on")
-            if not state.asked(state.round):
+            if not state.batch_of(state.round)[0]:
                 raise NothingAsked(f"round {state.round} has no batch yet: ask first")
             pending = state.pending(state.round)
             if pending and not without_pending:
@@ -356,16 +355,13 @@ class Campaign(Told):
 
     def _choose(self, state: RunState, count: int, already: int, batch: int, progress: Progress) -> list[Query]:
         recipe, history, finished = self.recipe, self._history, len(state.reports)
-        known = [query.design for query in state.queries.values()]
-        if recipe.same is not None:  # which are the same is seen from states, and an image's is in its file
-            known = [history.with_file(design) for design in known]
         model = history.model
         belief, objective = outlook(history)
         proposal = propose(
             recipe,
             model,
             history.parents(finished),
-            identities(model, known, recipe.same),
+            history.known,
             objective,
             count,
             history.seed(state.round, Purpose.ASK) + 7919 * already,

@@ -6,7 +6,7 @@ and nobody knows it yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.identity import keys_of
+from seiko.campaign.known import Known
 from seiko.campaign.observing import are_images, observe_states
 from seiko.campaign.prompts import prompted
 from seiko.campaign.sampler import Sampler, at_a_time, chunk
@@ -31,17 +32,19 @@ class Gathering:
 
     Args:
         sampler: What sources draw by; its model is the language of the designs.
-        known: Identities that must not be sent again.
+        known: What must not be sent again: identities, or what finds them among a run's queries.
         screens: What is never sent.
         same: Designs that it maps onto each other are one.
     """
 
     def __init__(
-        self, sampler: Sampler, known: Iterable[str], screens: tuple[Screen, ...], same: Symmetry | None
+        self, sampler: Sampler, known: Iterable[str] | Known, screens: tuple[Screen, ...], same: Symmetry | None
     ) -> None:
         self.designs: list[Design] = []
         self.sources: list[str] = []
-        self._model, self._sampler, self._known = sampler.model, sampler, set(known)
+        self._model, self._sampler = sampler.model, sampler
+        self._asked = known if isinstance(known, Known) else None
+        self._known = set() if isinstance(known, Known) else set(known)
         self._screens, self._same = screens, same
         self._parts: list[State] = []
 
@@ -63,8 +66,7 @@ class Gathering:
                 return
             found = prompted(self._model.export(drawn), self._sampler.prompts(noise))
             rows = [row for row in sendable(found, self._screens) if readable(self._model, found[row])]
-            keys = keys_of(self._model, drawn[rows], [found[row] for row in rows], self._same)
-            new = [rows[i] for i in self._new(keys)]
+            new = [rows[i] for i in self._new(drawn[rows], [found[row] for row in rows])]
             self._parts.append(drawn[new])
             self.designs += [found[row] for row in new]
             self.sources += [source.source] * len(new)
@@ -76,13 +78,16 @@ class Gathering:
         with torch.no_grad():
             return torch.cat([score(part) for part in observed(self._model, self.x[first:], self.designs[first:])])
 
-    def _new(self, keys: list[str]) -> list[int]:
-        """Return the rows whose key was not seen, and remember them."""
+    def _new(self, x: State, designs: Sequence[Design]) -> list[int]:
+        """Return the rows of designs that nobody knows, and remember them."""
         rows = []
+        keys = keys_of(self._model, x, designs, self._same)
+        asked = [None] * len(keys) if self._asked is None else self._asked.find(x, designs, keys)
         for row, key in enumerate(keys):
             if key not in self._known:
                 self._known.add(key)
-                rows.append(row)
+                if asked[row] is None:
+                    rows.append(row)
         return rows
 
 

@@ -18,6 +18,7 @@ from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.climb import breed
 from seiko.campaign.errors import PoolExhausted
 from seiko.campaign.gathering import Gathering, observed, readable
+from seiko.campaign.known import Known
 from seiko.campaign.prompts import choose_for_prompts, prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
@@ -51,7 +52,7 @@ def propose(
     recipe: Recipe,
     model: DiffusionModel[Transition],
     labelled: Labelled,
-    known: Iterable[str],
+    known: Iterable[str] | Known,
     score: Callable[[State], Float[Tensor, "n"]] | None,
     count: int,
     seed: int,
@@ -64,7 +65,7 @@ def propose(
         recipe: Sources, pool size, selection and symmetry.
         model: The model: the language of its designs, and their distance.
         labelled: What sources may start from.
-        known: Identities that must not be sent again.
+        known: What must not be sent again: identities, or what finds them among a run's queries.
         score: Acquisition at decoded states; None before the first fit.
         count: Size of the batch.
         seed: Seeds all draws.
