@@ -23,7 +23,7 @@ from seiko.web.uploads import UploadGone
 
 __all__ = ["EXPECTED", "Faults", "Problem", "problem_of"]
 
-EXPECTED = (HTTPException, CampaignError, LedgerError, UploadGone, ValueError)
+EXPECTED = (HTTPException, CampaignError, LedgerError, UploadGone, ValueError, ImportError)
 _log = logging.getLogger("seiko.web")
 
 
@@ -53,6 +53,9 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(503, str(error))
         case ValueError():
             return Problem(422, str(error))
+        case ImportError():  # an extra that is not installed; the message names it
+            _log.error("%s", error)
+            return Problem(503, str(error))
     number = secrets.token_hex(4)
     _log.error("fault %s", number, exc_info=error)
     return Problem(500, f"something went wrong here (number {number} in the server's log); nothing was changed")

@@ -137,6 +137,7 @@ def page(request: Request, name: str, session: Session | None, *, status: int = 
     text = web.pages.get_template(name).render(
         run=web.desk.name,
         recipe=web.desk.recipe.name,
+        objectives=web.desk.recipe.objectives,
         options=web.options,
         session=session,
         path=request.url.path,

@@ -56,6 +56,10 @@ class Row:
     query: Query
     label: Label
 
+    def of(self, name: str) -> float | None:
+        """A property's value, if there is one."""
+        return dict(self.label.values).get(name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import torch
 from fastapi.testclient import TestClient
 
 from seiko.acquisition import UCB
-from seiko.campaign import Campaign, Fresh, Recipe, Remask
+from seiko.campaign import Campaign, Fresh, Objectives, Property, Recipe, Remask
 from seiko.campaign.ledger import NewEvent
 from seiko.models import Alphabet, Architecture, MaskedLMSource, Pretraining
 from seiko.rewards import LastLayer, OneHot
@@ -74,6 +75,23 @@ def sequences(recipe: Recipe, tmp_path: Path) -> Path:
     with Campaign.open(tmp_path / "run", recipe) as campaign:
         campaign.ledger.append([asked(*((content, "dna") for content in SEQUENCES))], expected=campaign.state.last_seq)
     return tmp_path / "run"
+
+
+OBJECTIVES = Objectives(
+    properties=(
+        Property(name="potency", reference=5.0),
+        Property(name="clearance", goal="min", reference=60.0, unit=10.0),
+    ),
+    combine="pareto",
+)
+
+
+@pytest.fixture
+def several(recipe: Recipe, tmp_path: Path) -> Path:
+    """Return a run with two properties, whose first batch, four sequences, waits for labels."""
+    with Campaign.open(tmp_path / "several", dataclasses.replace(recipe, objectives=OBJECTIVES)) as campaign:
+        campaign.ledger.append([asked(*((content, "dna") for content in SEQUENCES))], expected=campaign.state.last_seq)
+    return tmp_path / "several"
 
 
 @pytest.fixture

@@ -22,12 +22,16 @@ def designs(request: Request, session: Owner) -> Response:
     """Show a page of designs."""
     with web_of(request).desk.reading() as state:
         lines = lines_of(state)
-    wanted = Filter.read(request.query_params)
+    properties = _properties(request)
+    wanted = Filter.read(request.query_params, properties)
     found = find(lines, wanted)
     choices: dict[str, Any] = {
         "rounds": sorted({line.query.round for line in lines}),
         "sources": sorted({line.query.source for line in lines}),
         "states": sorted({line.state for line in lines}),
+        "properties": {
+            name: decimals_for(value for line in lines if (value := line.of(name)) is not None) for name in properties
+        },
     }
 
     def address(place: str = "/designs", **changes: object) -> str:
@@ -48,7 +52,13 @@ def download(request: Request, session: Owner) -> Response:
     web = web_of(request)
     with web.desk.reading() as state:
         lines = lines_of(state)
-    text = to_csv(lines, Filter.read(request.query_params))
+    properties = _properties(request)
+    text = to_csv(lines, Filter.read(request.query_params, properties), properties)
     name = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in web.desk.name) or "run"
     headers = {"content-disposition": f'attachment; filename="{name}-designs.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _properties(request: Request) -> tuple[str, ...]:
+    objectives = web_of(request).desk.recipe.objectives
+    return () if objectives is None else objectives.names

@@ -9,12 +9,12 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from seiko.web.context import Form, Owner, Visitor, Web, page, web_of
-from seiko.web.curves import NAMES
+from seiko.web.curves import FRONT, NAMES
 
 __all__ = ["router"]
 
 router = APIRouter()
-FILES = (*NAMES, "reward-narrow")
+FILES = (*NAMES, "reward-narrow", *FRONT)
 
 
 @router.get("/")
