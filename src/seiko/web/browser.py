@@ -17,7 +17,7 @@ from seiko.campaign import RunState, State
 from seiko.campaign.state import Query
 from seiko.oracles import Label
 
-__all__ = ["COLUMNS", "OF", "Filter", "Found", "Line", "find", "lines_of", "to_csv"]
+__all__ = ["COLUMNS", "OF", "Filter", "Found", "Line", "find", "harmless", "lines_of", "to_csv"]
 
 OF = "of."
 COLUMNS = (
@@ -137,16 +137,16 @@ def to_csv(lines: Iterable[Line], wanted: Filter, properties: Iterable[str] = ()
     for line in _sorted([line for line in lines if _fits(line, wanted)], wanted):
         query, label = line.query, line.label
         design = query.design
-        cells: list[Any] = [query.id, design.content, design.kind, _harmless(design.prompt)]
+        cells: list[Any] = [query.id, design.content, design.kind, harmless(design.prompt)]
         cells += [query.round, query.source, line.state]
-        cells += [None] * 4 if label is None else [label.status, label.value, label.noise, _harmless(label.reason)]
+        cells += [None] * 4 if label is None else [label.status, label.value, label.noise, harmless(label.reason)]
         cells += [query.mean, query.std]
         row = dict(zip(COLUMNS, cells, strict=True)) | {name: line.of(name) for name in names}
         writer.writerow({name: "" if cell is None else cell for name, cell in row.items()})
     return text.getvalue()
 
 
-def _harmless(text: str | None) -> str | None:
+def harmless(text: str | None) -> str | None:
     """Return what somebody wrote so that no spreadsheet takes it for a formula."""
     return f"'{text}" if text and text[0] in "=+-@\t\r" else text
 

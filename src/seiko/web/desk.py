@@ -104,6 +104,16 @@ class Desk:
             taken = self._campaign.tell(labels, units=units)
             return taken, len(self._campaign.state.pending())
 
+    def retract(self, id: str, reason: str, replicate: int | None) -> int:
+        """Take a label away that was wrong; return 1 if there was one."""
+        with self._lock:
+            return self._campaign.retract([id], reason, replicate=replicate)
+
+    def abandon(self, ids: Sequence[str], reason: str) -> int:
+        """Wait no longer for designs; return how many were waited for."""
+        with self._lock:
+            return self._campaign.abandon(ids, reason)
+
     def rate(self, rating: Rating, *, raters: int, step: float) -> list[str]:
         """Take a rating; return the queries that were labelled by it, or by those that came at the same time.
 

@@ -3,7 +3,9 @@
     upload -> preview, or the first error by line and column -> mend that line, choose other columns -> preview -> take
 
 What was measured before and not asked for is attached: whether the model knows the designs is found when they are
-taken, in a process that loads it, and what is wrong then comes back as an error of the same file. Between the steps the bytes wait here, in memory, for the person who sent them: a few files for half an hour. What is
+taken, in a process that loads it, and what is wrong then comes back as an error of the same file.
+
+Between the steps the bytes wait here, in memory, for the person who sent them: a few files for half an hour. What is
 taken is checked again against the run as it is then.
 """
 

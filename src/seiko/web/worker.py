@@ -69,7 +69,8 @@ def _attach(
     )
     taken = campaign.attach(measured, units=reading.units)
     known = sum(map(len, measured.values())) - taken
-    return f"{taken} measurement{'' if taken == 1 else 's'} attached, {known} known already; none of these designs will be asked for"
+    what = "measurement" if taken == 1 else "measurements"
+    return f"{taken} {what} attached, {known} known already; none of these designs will be asked for"
 
 
 def _lay_out(

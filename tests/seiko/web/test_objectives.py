@@ -95,7 +95,7 @@ def test_what_several_properties_have_come_to(serve: Any, several: Path) -> None
     assert "less is better" in text
     # gains (1, 2), (2, 1), (.5, .5): 2 + 1
     assert '<td class="n">3</td><td class="n">2</td><td class="n">3</td>' in text
-    assert '<strong>40.00</strong> <small><a href="/designs?text=1-0001">' in text
+    assert '<strong>40.00</strong> <small><a href="/designs/1-0001">' in text
     for name in ("front", "hypervolume"):
         assert owner.get(f"/figures/{name}.svg").status_code == 200
         assert f"/figures/{name}.svg?at=" in owner.get("/").text

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from seiko.report.tables import decimals_for
 from seiko.web.browser import Filter, find, lines_of, to_csv
-from seiko.web.context import Owner, page, web_of
+from seiko.web.context import Owner, file_headers, page, web_of
 
 __all__ = ["router"]
 
@@ -54,8 +54,7 @@ def download(request: Request, session: Owner) -> Response:
         lines = lines_of(state)
     properties = _properties(request)
     text = to_csv(lines, Filter.read(request.query_params, properties), properties)
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in web.desk.name) or "run"
-    headers = {"content-disposition": f'attachment; filename="{name}-designs.csv"'}
+    headers = file_headers(web.desk.name, "designs.csv")
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
