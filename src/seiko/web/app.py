@@ -129,7 +129,7 @@ def _not_meant(request: Request, error: Exception) -> Response:
 
 
 def _answer(request: Request, error: Exception) -> Response:
-    problem = problem_of(error)
+    problem = problem_of(error, web_of(request).desk.place)
     headers = dict(getattr(error, "headers", None) or {})
     if request.url.path.startswith("/api/"):
         return JSONResponse({"detail": problem.text}, problem.status, headers)

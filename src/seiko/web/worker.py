@@ -26,6 +26,7 @@ def work(order: Mapping[str, Any], out: TextIO) -> None:
     """Do what is ordered and write how it goes."""
     from seiko.campaign import Campaign, CampaignError, LedgerError
     from seiko.campaign.label_file import LabelFileError
+    from seiko.web.answers import in_words
 
     def write(**message: Any) -> None:
         out.write(json.dumps(message) + "\n")
@@ -41,7 +42,10 @@ def work(order: Mapping[str, Any], out: TextIO) -> None:
     except LabelFileError as error:
         wrong = {"line": error.line, "column": error.column, "message": error.message}
         write(status="failed", result=str(error), wrong=wrong)
-    except (CampaignError, LedgerError, ValueError, ImportError, FloatingPointError, OSError) as error:
+    except LedgerError as error:
+        print(error, file=sys.stderr)
+        write(status="failed", result=in_words(error, order["place"]))
+    except (CampaignError, ValueError, ImportError, FloatingPointError, OSError) as error:
         write(status="failed", result=str(error) or type(error).__name__)
 
 
