@@ -29,6 +29,7 @@ from seiko.web.uploads import UploadGone
 __all__ = ["EXPECTED", "Faults", "Problem", "in_words", "problem_of"]
 
 EXPECTED = (HTTPException, CampaignError, LedgerError, UploadGone, ValueError, ImportError)
+_PLAIN = {"Not Found": "there is no page at this address", "Method Not Allowed": "that cannot be done at this address"}
 _log = logging.getLogger("seiko.web")
 
 
@@ -58,7 +59,7 @@ def problem_of(error: BaseException, place: str) -> Problem:
     """Return what to answer; a fault of the program is logged."""
     match error:
         case HTTPException():
-            return Problem(error.status_code, str(error.detail))
+            return Problem(error.status_code, _PLAIN.get(str(error.detail), str(error.detail)))
         case UploadGone():
             return Problem(404, str(error))
         case LabelFileError():

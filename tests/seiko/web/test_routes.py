@@ -13,7 +13,10 @@ import pytest
 from seiko.campaign import Ledger
 from seiko.web import Scale
 
-OWNERS = ["/", "/overview/live", "/designs", "/designs.csv", "/upload", "/people", "/jobs/live"]
+OWNERS = [
+    "/", "/overview/live", "/designs", "/designs/1-0001", "/designs.csv", "/upload", "/plates", "/people", "/jobs/live",
+    "/export/labels.csv", "/export/labels.jsonl", "/export/report.html", "/export/run.jsonl",
+]  # fmt: skip
 
 
 def kinds(run: Path) -> list[str]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from seiko.report.tables import decimals_for
-from seiko.web.browser import Filter, find, lines_of, to_csv
+from seiko.web.browser import OF, Filter, find, lines_of, to_csv
 from seiko.web.context import Owner, file_headers, page, web_of
 
 __all__ = ["router"]
@@ -26,13 +26,19 @@ def designs(request: Request, session: Owner) -> Response:
     wanted = Filter.read(request.query_params, properties)
     found = find(lines, wanted)
     choices: dict[str, Any] = {
+        "asked": len(lines),
         "rounds": sorted({line.query.round for line in lines}),
         "sources": sorted({line.query.source for line in lines}),
         "states": sorted({line.state for line in lines}),
         "properties": {
             name: decimals_for(value for line in lines if (value := line.of(name)) is not None) for name in properties
         },
-    }
+        "sorts": [
+            ("id", "id"), ("design", "design"), *((f"{OF}{name}", name) for name in properties),
+            ("value", "overall" if properties else "measured"), ("predicted", "predicted"), ("error", "error"),
+            ("round", "round"), ("source", "source"),
+        ],
+    }  # fmt: skip
 
     def address(place: str = "/designs", **changes: object) -> str:
         given = {

@@ -46,10 +46,12 @@ def figure(request: Request, session: Owner, name: str) -> Response:
 
 
 @router.get("/jobs/live")
-def job(request: Request, session: Owner) -> Response:
-    """Return how the long work goes."""
-    web = web_of(request)
-    return page(request, "job.html", session, job=web.jobs.current)
+def job(request: Request, session: Owner, seen: str = "") -> Response:
+    """Return how the long work goes; nothing if that was seen: what is said again is read out again."""
+    current = web_of(request).jobs.current
+    if current is not None and seen == f"{current.id}-{current.status}":
+        return Response(status_code=204)
+    return page(request, "job.html", session, job=current)
 
 
 @router.post("/jobs/ask")

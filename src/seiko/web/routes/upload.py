@@ -132,6 +132,10 @@ def _reading(web: Web, found: Preview) -> dict[str, Any]:
     chosen = {name: kept.reading.columns.get(name) or own.get(name, "") for name in ours}
     return {
         "header": header,
+        "missing": header
+        and found.error is not None
+        and found.error.column in ours
+        and not any(name.lower() == found.error.column for name in header),
         "ours": ours,
         "chosen": chosen,
         "reading": kept.reading,
