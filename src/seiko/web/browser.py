@@ -16,6 +16,7 @@ from typing import Any
 from seiko.campaign import RunState, State
 from seiko.campaign.state import Query
 from seiko.oracles import Label
+from seiko.web.fields import whole
 
 __all__ = ["COLUMNS", "OF", "Filter", "Found", "Line", "find", "harmless", "lines_of", "to_csv"]
 
@@ -57,11 +58,11 @@ class Filter:
         return cls(
             text=values.get("text", "").strip()[:200],
             state=state if state in set(State) else "",
-            round=_whole(values.get("round")),
+            round=whole(values.get("round"), 0, 10**9),
             source=values.get("source", "")[:100],
             sort=sort if sort in {*_KEYS, *(OF + name for name in properties)} else "id",
             descending=values.get("down", "") == "1",
-            page=max(1, _whole(values.get("page")) or 1),
+            page=whole(values.get("page"), 1, 10**9) or 1,
         )
 
 
@@ -185,7 +186,3 @@ def _sorted(lines: list[Line], wanted: Filter) -> list[Line]:
     key = _KEYS[wanted.sort] if wanted.sort in _KEYS else lambda line: line.of(name)
     known = [line for line in lines if key(line) is not None]
     return sorted(known, key=key, reverse=wanted.descending) + [line for line in lines if key(line) is None]
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 9 else None

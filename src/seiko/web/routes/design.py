@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from seiko.oracles import Label
 from seiko.web.context import Form, Owner, page, web_of
+from seiko.web.fields import whole
 from seiko.web.story import story_of
 
 __all__ = ["router"]
@@ -61,9 +62,9 @@ def _reason(form: FormData) -> str:
 
 def _replicate(form: FormData) -> int:
     text = form.get("replicate") or "1"
-    if not isinstance(text, str) or not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 10_000):
+    if (number := whole(text, 1, 10_000)) is None:
         raise HTTPException(422, f"a measurement is numbered from 1, got {str(text)[:40]!r}")
-    return int(text[:6])
+    return number
 
 
 def _back(id: str, done: str) -> Response:

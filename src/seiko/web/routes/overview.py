@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from seiko.web.context import Form, Owner, Visitor, Web, page, web_of
 from seiko.web.curves import FRONT, NAMES
+from seiko.web.fields import whole
 
 __all__ = ["router"]
 
@@ -87,9 +88,9 @@ def _answer(request: Request, session: Owner) -> Response:
 def _size(text: object) -> int | None:
     if not isinstance(text, str) or not text.strip():
         return None
-    if not (text.strip().isascii() and text.strip().isdigit() and 0 < int(text[:9]) < 10**6):
+    if (size := whole(text, 1, 10**6)) is None:
         raise HTTPException(422, f"the size of a batch must be a positive number of designs, got {text[:40]!r}")
-    return int(text)
+    return size
 
 
 def _now(web: Web) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -16,6 +15,7 @@ from seiko.campaign.lifecycle import Record
 from seiko.campaign.plates import SIZES, Plate
 from seiko.campaign.state import RunState
 from seiko.web.context import Form, Owner, file_headers, page, web_of
+from seiko.web.fields import whole
 
 __all__ = ["router"]
 
@@ -101,10 +101,10 @@ def _well(state: RunState, plate: Plate, name: str) -> Well | None:
 
 
 def _number(form: FormData, name: str, usual: int, most: int) -> int:
-    text: Any = form.get(name) or str(usual)
-    if not (isinstance(text, str) and text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= most):
+    text = form.get(name) or str(usual)
+    if (number := whole(text, 1, most)) is None:
         raise HTTPException(422, f"{name.replace('_', ' ')} must be a number from 1 to {most}, got {str(text)[:40]!r}")
-    return int(text)
+    return number
 
 
 def _controls(form: FormData) -> dict[str, str]:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from seiko.campaign.label_file import LabelFileError
 from seiko.web.context import Form, Owner, Web, page, web_of
+from seiko.web.fields import whole
 from seiko.web.reading import formula, guess, header_of, offered, reading_of
 from seiko.web.uploads import Preview, Upload, mended, preview
 
@@ -58,15 +59,11 @@ def read(request: Request, session: Owner, form: Form, id: str) -> Response:
 def mend(request: Request, session: Owner, form: Form, id: str) -> Response:
     """Replace one line of a file and check it again."""
     web = web_of(request)
-    line, text = form.get("line"), form.get("text")
-    if (
-        not isinstance(line, str)
-        or not (line.isascii() and line.isdigit() and len(line) < 9)
-        or not isinstance(text, str)
-    ):
+    line, text = whole(form.get("line"), 0, 10**9), form.get("text")
+    if line is None or not isinstance(text, str):
         raise HTTPException(422, "the form names no line to mend")
     kept = web.uploads.get(id, session.person.name)
-    return _show(request, session, web.uploads.change(kept, data=mended(kept, int(line), text)))
+    return _show(request, session, web.uploads.change(kept, data=mended(kept, line, text)))
 
 
 @router.post("/upload/{id}/take")
