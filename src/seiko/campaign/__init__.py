@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from seiko.campaign.campaign import Campaign, LabelLike
     from seiko.campaign.candidates import CandidateSource, Fresh, Labelled, Remask
     from seiko.campaign.climb import Climb
-    from seiko.campaign.foresight import Believer
+    from seiko.campaign.foresight import Believer, Foresight
     from seiko.campaign.library import Library
     from seiko.campaign.loop import run
     from seiko.campaign.objectives import Objectives, Property
+    from seiko.campaign.penalisation import LocalPenalisation
     from seiko.campaign.prompts import Prompts
     from seiko.campaign.recipe import Recipe
     from seiko.campaign.rewrite import Rewrite
@@ -58,6 +59,7 @@ __all__ = [
     "Comparisons",
     "Diverse",
     "Everything",
+    "Foresight",
     "Fresh",
     "ImagePair",
     "LabelConflict",
@@ -68,6 +70,7 @@ __all__ = [
     "LedgerError",
     "LedgerReadOnly",
     "Library",
+    "LocalPenalisation",
     "Look",
     "NaturalnessReport",
     "NoImprovement",
@@ -109,10 +112,11 @@ _NEED_TORCH = {
     "campaign": ("Campaign", "LabelLike"),
     "candidates": ("CandidateSource", "Fresh", "Labelled", "Remask"),
     "climb": ("Climb",),
-    "foresight": ("Believer",),
+    "foresight": ("Believer", "Foresight"),
     "library": ("Library",),
     "loop": ("run",),
     "objectives": ("Objectives", "Property"),
+    "penalisation": ("LocalPenalisation",),
     "prompts": ("Prompts",),
     "recipe": ("Recipe",),
     "rewrite": ("Rewrite",),

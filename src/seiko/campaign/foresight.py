@@ -7,7 +7,8 @@ second batch asked at once crowds around the same optimum. The kriging believer 
 
 are fitted along with the real labels. The mean stays about where it is, the uncertainty near the waiting designs
 shrinks as if they had been measured, and an optimistic acquisition looks elsewhere. The invented labels are in no
-report and in no ledger.
+report and in no ledger. Local penalisation (`seiko.campaign.penalisation`) leaves the belief alone and takes from the
+objective near to what waits.
 
 Labels that came since the last round was finished (in parts, late, attached) are fitted here as well: nothing that is
 known is left out of a choice. In a loop without either, the belief is that of the last round.
@@ -20,7 +21,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -32,7 +33,25 @@ from seiko.rewards import Belief, predictive
 if TYPE_CHECKING:
     from seiko.campaign.history import History
 
-__all__ = ["Believer", "outlook"]
+__all__ = ["Believer", "Foresight", "outlook"]
+
+
+class Foresight(Protocol):
+    """Says what a batch is chosen by while other designs wait."""
+
+    def aim(
+        self, history: History, belief: Belief, objective: Objective, waiting: list[Design], finished: int
+    ) -> Objective | None:
+        """Return what is to be maximised.
+
+        Args:
+            history: Of the run.
+            belief: What is believed of the labels that came.
+            objective: What would be maximised if nothing waited.
+            waiting: The designs that wait.
+            finished: Rounds that are finished.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +72,12 @@ class Believer:
             raise ValueError(
                 f"noise must be a positive factor, got {self.noise}; to ignore what waits give pending=None"
             )
+
+    def aim(
+        self, history: History, belief: Belief, objective: Objective, waiting: list[Design], finished: int
+    ) -> Objective | None:
+        """Return the acquisition of a belief that has seen itself at the designs that wait."""
+        return history.aim(finished, self(history, belief, waiting, history.state.round))
 
     def __call__(self, history: History, belief: Belief, waiting: list[Design], round: int) -> Belief:
         """Return a belief that has seen the labels and, at the designs that wait, itself."""
@@ -86,6 +111,6 @@ def outlook(history: History) -> tuple[Belief | None, Objective | None]:
         belief = history.fit(state.round)
     objective = history.push(finished, belief)
     waiting = [query.design for query in state.pending()]
-    if belief is None or recipe.pending is None or not waiting or not history.scores_only:
+    if belief is None or objective is None or recipe.pending is None or not waiting or not history.scores_only:
         return belief, objective
-    return belief, history.aim(finished, recipe.pending(history, belief, waiting, state.round))
+    return belief, recipe.pending.aim(history, belief, objective, waiting, finished)

@@ -31,7 +31,16 @@ from seiko.oracles import Label
 if TYPE_CHECKING:
     from seiko.campaign.objectives import Objectives
 
-__all__ = ["LABEL_COLUMNS", "LabelFileError", "Reading", "label_of", "parse_labels", "read_labels", "rows_of"]
+__all__ = [
+    "LABEL_COLUMNS",
+    "LabelFileError",
+    "Reading",
+    "check_reading",
+    "label_of",
+    "parse_labels",
+    "read_labels",
+    "rows_of",
+]
 
 LABEL_COLUMNS = ("id", "value", "noise", "status", "reason", "design", "retry", "replicate", "well", "plate")
 """Columns of a label file that are read."""
@@ -86,13 +95,7 @@ def parse_labels(
     labels: dict[str, list[Label]] = {}
     lines: dict[Measurement, int] = {}
     objectives = objectives_of(state)
-    if objectives is not None and reading.units != Units():
-        raise LabelFileError(
-            name,
-            None,
-            None,
-            "scale, log10 and minimise are for one number; a property's goal and unit are the recipe's",
-        )
+    check_reading(name, reading, objectives)
     for row in rows_of(data, name, reading, state.plates, *_columns_of(objectives)):
         measurement = _measurement(row, state, reading)
         if measurement is None:
@@ -107,6 +110,17 @@ def parse_labels(
         label = label_of(row, reading.units) if objectives is None else label_of_several(row, id, objectives)
         labels.setdefault(id, []).append(_checked(row, id, replace(label, replicate=replicate), state))
     return labels
+
+
+def check_reading(name: str | Path, reading: Reading, objectives: Objectives | None) -> None:
+    """Raise `LabelFileError` if a file of a run with several objectives is to be read in units."""
+    if objectives is not None and reading.units != Units():
+        raise LabelFileError(
+            name,
+            None,
+            None,
+            "scale, log10 and minimise are for one number; a property's goal and unit are the recipe's",
+        )
 
 
 def _columns_of(objectives: Objectives | None) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:

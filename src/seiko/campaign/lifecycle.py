@@ -186,6 +186,11 @@ class Record:
         """Return the event at which one of these acts happened last; 0 for never."""
         return max((seq for seq, act, _, _ in self._acts if act in acts), default=0)
 
+    @property
+    def story(self) -> list[tuple[int, Act, int, Label | None]]:
+        """All that happened, in order: event, act, replicate (0: those that nothing was told of), label if one came."""
+        return list(self._acts)
+
     def replicates(self) -> list[int]:
         """Return the replicates that anything was told of."""
         return sorted(self._now)

@@ -9,7 +9,7 @@ from seiko.acquisition import Acquisition
 from seiko.campaign.batches import check_batches
 from seiko.campaign.candidates import CandidateSource, Fresh
 from seiko.campaign.climb import Climb
-from seiko.campaign.foresight import Believer
+from seiko.campaign.foresight import Believer, Foresight
 from seiko.campaign.objectives import Objectives
 from seiko.campaign.prompts import Prompts
 from seiko.campaign.screens import Screen
@@ -57,8 +57,9 @@ class Recipe:
         climb: How the pool is bred by its acquisition before a batch is chosen; None for not at all.
         selection: How the batch is chosen from the pool.
         screens: What is never sent, by rules that are known beforehand.
-        pending: What is believed of designs that wait for their labels while others are chosen; None for nothing. They
-            are never asked twice either way.
+        pending: What is made of designs that wait for their labels while others are chosen: `Believer` takes their mean
+            for their label, `LocalPenalisation` keeps away from them; None for nothing. They are never asked twice
+            either way.
         same: Designs that this symmetry maps onto each other are one and the same to the oracle (two strands of a
             double-stranded DNA): only one of them is ever sent.
         budget: Labels that may be bought in all.
@@ -92,7 +93,7 @@ class Recipe:
     climb: Climb | None = None
     selection: Selection = TopAcquisition()
     screens: tuple[Screen, ...] = ()
-    pending: Believer | None = Believer()
+    pending: Foresight | None = Believer()
     same: Symmetry | None = None
     budget: int
     rounds: int

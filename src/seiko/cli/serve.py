@@ -53,7 +53,7 @@ def serve(
 
     Prints a link for each person, once: who has it may come in. Ctrl-C ends it; nothing is lost.
     """
-    from seiko.campaign.ledger import LedgerError, run_folder
+    from seiko.campaign.ledger import LedgerError, run_folder, shown_place
     from seiko.web import Access, Options, Scale, create_app
     from seiko.web.desk import Desk
     from seiko.web.options import MEGABYTE
@@ -106,7 +106,7 @@ def serve(
             say("these links are shown once; whoever has one may come in. --new-links makes new ones")
         else:
             say("the links that were shown before are still good; --new-links makes new ones")
-        say(f"serving {run} at {base}; Ctrl-C ends it")
+        say(f"serving {shown_place(run)} at {base}; Ctrl-C ends it")
         _run(create_app(Desk(run, allowed_modules()), people, options), listener, certificate, key)
 
 

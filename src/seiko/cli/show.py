@@ -7,7 +7,7 @@ import secrets
 import shutil
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,27 +18,9 @@ from seiko.cli.output import as_csv, as_json, as_jsonl, deliver, say
 from seiko.cli.runs import MODEL_FILES, RunPlace, beside, open_run, read_state
 from seiko.designs import IMAGE, Design
 
-if TYPE_CHECKING:
-    from seiko.campaign.state import RunState
-
 __all__ = ["export", "report", "status"]
 
-LABEL_COLUMNS = (
-    "id",
-    "design",
-    "kind",
-    "round",
-    "source",
-    "status",
-    "value",
-    "noise",
-    "reason",
-    "predicted_mean",
-    "predicted_std",
-)
-
-
-IMAGE_COLUMNS = tuple(column for column in LABEL_COLUMNS if column not in ("id", "kind"))
+NOT_OF_IMAGES = ("id", "kind")
 
 
 class TableFormat(StrEnum):
@@ -139,7 +121,9 @@ def export(
     if labels == model:
         raise InputError("say what to export: --labels or --model")
     if labels:
-        rows = _label_rows(read_state(run))
+        from seiko.campaign.label_table import labelled_rows
+
+        rows = labelled_rows(read_state(run))
         if format is TableFormat.png:
             _export_images(run, rows, out, force=force)
             say(f"{len(rows)} labelled images, written to {out}")
@@ -152,29 +136,9 @@ def export(
     deliver(f"{folder}\n", None)
 
 
-def _label_rows(state: RunState) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": query.id,
-            "design": query.design.content,
-            "kind": query.design.kind,
-            "prompt": query.design.prompt,
-            "round": query.round,
-            "source": query.source,
-            "status": state.labels[query.id].status,
-            "value": state.labels[query.id].value,
-            "noise": state.labels[query.id].noise,
-            "reason": state.labels[query.id].reason,
-            "predicted_mean": query.mean,
-            "predicted_std": query.std,
-            **dict(state.labels[query.id].values),
-        }
-        for query in state.queries.values()
-        if query.id in state.labels
-    ]
-
-
 def _label_table(rows: list[dict[str, Any]], format: TableFormat) -> str:
+    from seiko.campaign.label_table import LABEL_COLUMNS
+
     if format is TableFormat.csv:
         properties = dict.fromkeys(name for row in rows for name in row if name not in (*LABEL_COLUMNS, "prompt"))
         return as_csv((*with_prompts(LABEL_COLUMNS, rows), *properties), rows)
@@ -185,13 +149,15 @@ def _label_table(rows: list[dict[str, Any]], format: TableFormat) -> str:
 
 def _export_images(run: str, rows: list[dict[str, Any]], out: Path | None, *, force: bool) -> None:
     """Write labelled images with the labels beside them; no model is loaded."""
+    from seiko.campaign.label_table import LABEL_COLUMNS
     from seiko.campaign.ledger import Ledger
 
+    columns = tuple(column for column in LABEL_COLUMNS if column not in NOT_OF_IMAGES)
     if any(row["kind"] != IMAGE for row in rows):
         raise InputError("--format png is for images, and this run's designs are others: use csv")
     with Ledger.open(run) as ledger:
         designs = [Design(r["design"], IMAGE, r["prompt"], ledger.artifacts.get(r["design"])) for r in rows]
-    deliver_images(out, IMAGE_COLUMNS, rows, designs, force=force)
+    deliver_images(out, columns, rows, designs, force=force)
 
 
 def _export_model(run: str, out: Path, *, force: bool) -> None:

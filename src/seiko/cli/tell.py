@@ -113,7 +113,8 @@ def _attach(run: str, data: bytes, name: str, reading: Reading, dry_run: bool) -
         kind = campaign.design("").kind
         if kind == IMAGE:
             raise InputError("images are attached with their files: name a folder with PNG files and a manifest.csv")
-        _take_attached(campaign, parse_measured(data, kind, name, reading, campaign.readable), reading, dry_run)
+        measured = parse_measured(data, kind, name, reading, campaign.readable, campaign.recipe.objectives)
+        _take_attached(campaign, measured, reading, dry_run)
 
 
 def _attach_images(run: str, folder: Path, reading: Reading, dry_run: bool) -> None:

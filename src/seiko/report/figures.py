@@ -163,7 +163,7 @@ def draw_diversity(axes: Axes, data: ReportData) -> None:
         text = f"all {most:g} differ" if data.diversity_unit == "positions" else "nothing in common"
         axes.annotate(text, (0.99, most), xycoords=("axes fraction", "data"), xytext=(0, -3),
                       textcoords="offset points", ha="right", va="top", fontsize=8, color=LIGHT["muted"])  # fmt: skip
-    axes.set_ylim(0, max(axes.get_ylim()[1], (most or 0) * 1.05, 1e-6))
+    axes.set_ylim(0, max(axes.get_ylim()[1], 1.05 * max([*y, most or 0]), 1e-6))
     _round_axis(axes, data)
     axes.set_ylabel(f"diversity, {_short(data.diversity_unit)}")
 

@@ -28,6 +28,8 @@ def number(value: float | None, decimals: int | None = None) -> str:
         mantissa, exponent = text.split("e")
         raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
         text = f"{mantissa} × 10{raised}"
+    if text.startswith("-") and not text.strip("-0."):
+        text = text[1:]  # no number is less than nothing by nothing
     return text.replace("-", "−")
 
 

@@ -69,7 +69,7 @@ class JobBody(BaseModel):
     """Long work in the background."""
 
     id: int
-    verb: Literal["ask", "advance"]
+    verb: Literal["ask", "advance", "attach", "lay_out"]
     status: Literal["running", "done", "failed", "stopped"]
     stage: str
     steps: int

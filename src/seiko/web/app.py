@@ -27,13 +27,28 @@ from seiko.web.headers import SecurityHeaders
 from seiko.web.jobs import Jobs
 from seiko.web.limits import BodyLimit, Buckets
 from seiko.web.options import Options
-from seiko.web.routes import compare, designs, login, overview, people, pictures, rate, upload
+from seiko.web.routes import (
+    compare,
+    design,
+    designs,
+    export,
+    login,
+    objectives,
+    overview,
+    people,
+    pictures,
+    plates,
+    rate,
+    upload,
+)
 from seiko.web.sessions import COOKIE, Sessions
 from seiko.web.uploads import Uploads
 
 __all__ = ["create_app"]
 
-_ROUTERS = (login, overview, rate, compare, upload, designs, people, pictures)
+_ROUTERS = (
+    login, overview, objectives, rate, compare, upload, plates, designs, design, export, people, pictures,
+)  # fmt: skip
 _MULTIPART = 64 << 10  # what a form adds to the file in it
 
 
@@ -114,7 +129,7 @@ def _not_meant(request: Request, error: Exception) -> Response:
 
 
 def _answer(request: Request, error: Exception) -> Response:
-    problem = problem_of(error)
+    problem = problem_of(error, web_of(request).desk.place)
     headers = dict(getattr(error, "headers", None) or {})
     if request.url.path.startswith("/api/"):
         return JSONResponse({"detail": problem.text}, problem.status, headers)

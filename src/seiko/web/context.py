@@ -24,7 +24,7 @@ from seiko.web.pictures import letters, shown_as
 from seiko.web.sessions import COOKIE, Session, Sessions, same_origin
 from seiko.web.uploads import Uploads
 
-__all__ = ["Form", "Outside", "Owner", "Visitor", "Web", "page", "web_of"]
+__all__ = ["Form", "Outside", "Owner", "Visitor", "Web", "file_headers", "page", "web_of"]
 
 HERE = Path(__file__).parent
 MOST_FILES, MOST_FIELDS = 1, 40
@@ -137,6 +137,7 @@ def page(request: Request, name: str, session: Session | None, *, status: int = 
     text = web.pages.get_template(name).render(
         run=web.desk.name,
         recipe=web.desk.recipe.name,
+        objectives=web.desk.recipe.objectives,
         options=web.options,
         session=session,
         path=request.url.path,
@@ -144,3 +145,9 @@ def page(request: Request, name: str, session: Session | None, *, status: int = 
         **values,
     )
     return HTMLResponse(text, status_code=status)
+
+
+def file_headers(run: str, what: str) -> dict[str, str]:
+    """Return the headers of a file that is to be kept, not shown, under a name with letters of every system."""
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in run) or "run"
+    return {"content-disposition": f'attachment; filename="{name}-{what}"'}

@@ -12,16 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from seiko.report.data import ReportData
+from seiko.report.front import front_panels
 from seiko.report.panels import Panel, reward_panel, small_panels
 from seiko.report.run import report_data
 from seiko.report.summary import headline
 from seiko.report.tables import Tile, tiles
 from seiko.web.desk import Desk
+from seiko.web.objectives import Several, several
 from seiko.web.pictures import svg_file
 
 __all__ = ["Curves", "Drawn"]
 
 NAMES = ("reward", "kl", "diversity", "predictions", "coverage")
+FRONT = ("front", "hypervolume")
+"""Figures of a run with several objectives, beside the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,7 @@ class Drawn:
         tiles: Numbers that open the page.
         panels: Figures by name, with their captions; those that cannot be drawn yet say why.
         files: Figures as SVG files by name.
+        several: Where several properties stand; None for a run with one, or before the first label.
     """
 
     version: str
@@ -41,6 +46,7 @@ class Drawn:
     tiles: list[Tile]
     panels: dict[str, Panel]
     files: dict[str, bytes]
+    several: Several | None = None
 
 
 class Curves:
@@ -76,13 +82,17 @@ class Curves:
 
     def _version(self) -> str:
         with self._desk.reading() as state:
-            return f"{len(state.queries)}-{state.answered}-{len(state.labels)}-{len(state.reports)}"
+            return f"{len(state.queries)}-{state.answered}-{len(state.labels)}-{state.learnt_at}-{len(state.reports)}"
 
     def _draw(self, version: str) -> Drawn:
         with self._desk.campaign() as campaign:
             data = report_data(campaign, samples=False)
+            objectives = campaign.recipe.objectives
+            found = None if objectives is None else several(campaign.state, objectives)
         top = headline(data)
         panels = dict(zip(NAMES, [reward_panel(data, top), *small_panels(data, top)], strict=True))
+        if data.front is not None:
+            panels |= zip(FRONT, front_panels(data.front), strict=True)
         files = {name: svg_file(panel.wide) for name, panel in panels.items() if panel.wide is not None}
         files |= {f"{name}-narrow": svg_file(panel.narrow) for name, panel in panels.items() if panel.narrow}
-        return Drawn(version=version, data=data, tiles=tiles(data, top), panels=panels, files=files)
+        return Drawn(version=version, data=data, tiles=tiles(data, top), panels=panels, files=files, several=found)

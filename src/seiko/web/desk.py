@@ -17,6 +17,7 @@ from seiko.campaign import Campaign, Comparison, RunState, UnknownQuery, best_of
 from seiko.campaign.artifacts import LedgerReadOnly
 from seiko.campaign.ratings import Rating
 from seiko.campaign.state import Query
+from seiko.campaign.units import Units
 from seiko.oracles import Label
 
 __all__ = ["Desk"]
@@ -97,11 +98,21 @@ class Desk:
         """
         return query.design.data or self._campaign.bytes_of(query.design)  # files need no lock
 
-    def tell(self, labels: Mapping[str, Sequence[Label]]) -> tuple[int, int]:
+    def tell(self, labels: Mapping[str, Sequence[Label]], units: Units | None = None) -> tuple[int, int]:
         """Take labels, all or none; return how many were new and how many are still missing."""
         with self._lock:
-            taken = self._campaign.tell(labels)
+            taken = self._campaign.tell(labels, units=units)
             return taken, len(self._campaign.state.pending())
+
+    def retract(self, id: str, reason: str, replicate: int | None) -> int:
+        """Take a label away that was wrong; return 1 if there was one."""
+        with self._lock:
+            return self._campaign.retract([id], reason, replicate=replicate)
+
+    def abandon(self, ids: Sequence[str], reason: str) -> int:
+        """Wait no longer for designs; return how many were waited for."""
+        with self._lock:
+            return self._campaign.abandon(ids, reason)
 
     def rate(self, rating: Rating, *, raters: int, step: float) -> list[str]:
         """Take a rating; return the queries that were labelled by it, or by those that came at the same time.

@@ -1,4 +1,4 @@
-"""Long work, asking for a batch or advancing, in a process of its own.
+"""Long work in a process of its own: asking for a batch, advancing, and what else needs the model.
 
 The server stays quick and small whatever the model needs, a crash of the work is a sentence on the page, and stopping
 it is safe: every verb of a campaign is one transaction, done or not done. One job at a time.
@@ -20,7 +20,13 @@ from seiko.campaign import CampaignError
 
 __all__ = ["Busy", "Job", "Jobs", "Verb"]
 
-Verb = Literal["ask", "advance"]
+Verb = Literal["ask", "advance", "attach", "lay_out"]
+DOING: dict[Verb, str] = {
+    "ask": "Asking for a batch",
+    "advance": "Advancing the model",
+    "attach": "Attaching measurements",
+    "lay_out": "Laying out plates",
+}
 WORDS = 2000  # characters of an error that are shown
 STAGES = {
     "start": "starting",
@@ -43,13 +49,15 @@ class Job:
 
     Args:
         id: From 1.
-        verb: ``"ask"`` or ``"advance"``.
+        verb: What is done.
         status: ``"running"``, ``"done"``, ``"failed"`` or ``"stopped"``.
         stage: What it is doing.
         steps: Steps of the stage that are done.
         total: Steps of the stage in all.
         numbers: What the stage reports.
         result: What came of it, in a sentence.
+        about: The file that it takes, if it takes one.
+        wrong: What is wrong with that file: line, column and message; None if nothing is, or something else.
         started: When, seconds of the monotonic clock.
         seconds: How long it has taken.
     """
@@ -62,8 +70,15 @@ class Job:
     total: int = 1
     numbers: dict[str, float] = field(default_factory=dict)
     result: str = ""
+    about: str = ""
+    wrong: dict[str, Any] | None = None
     started: float = 0.0
     seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """What is done, in words."""
+        return DOING[self.verb]
 
     @property
     def doing(self) -> str:
@@ -95,12 +110,13 @@ class Jobs:
             return job
         return dataclasses.replace(job, seconds=time.monotonic() - job.started)
 
-    def start(self, verb: Verb, **arguments: Any) -> Job:
+    def start(self, verb: Verb, *, about: str = "", **arguments: Any) -> Job:
         """Start a job.
 
         Args:
             verb: What to do.
-            arguments: Of the campaign's verb: n, or without_pending.
+            about: The file that it takes, if it takes one.
+            arguments: Of the verb, as `seiko.web.worker` reads them.
 
         Raises:
             Busy: If one is running.
@@ -117,7 +133,7 @@ class Jobs:
                 encoding="utf-8",
             )
             order = {"place": self._place, "modules": self._modules, "verb": verb, "arguments": arguments}
-            job = Job(id=(self._job.id if self._job else 0) + 1, verb=verb, started=time.monotonic())
+            job = Job(id=(self._job.id if self._job else 0) + 1, verb=verb, about=about, started=time.monotonic())
             self._job, self._process = job, process
             self._thread = threading.Thread(target=self._watch, args=(process, json.dumps(order)), daemon=True)
             self._thread.start()
@@ -174,6 +190,6 @@ class Jobs:
             ended: dict[str, Any] = {}
             if "status" in message:
                 ended["seconds"] = time.monotonic() - self._job.started
-            known = {"status", "stage", "steps", "total", "numbers", "result"}
+            known = {"status", "stage", "steps", "total", "numbers", "result", "wrong"}
             changes = {name: value for name, value in message.items() if name in known}
             self._job = dataclasses.replace(self._job, **changes, **ended)

@@ -1,6 +1,9 @@
-"""A file of results on its way in: checked, shown, mended line by line if need be, and only then taken.
+"""A file of results on its way in: checked, shown, read otherwise or mended if need be, and only then taken.
 
-    upload -> preview, or the first error by line and column -> mend that line -> preview -> take
+    upload -> preview, or the first error by line and column -> mend that line, choose other columns -> preview -> take
+
+What was measured before and not asked for is attached: whether the model knows the designs is found when they are
+taken, in a process that loads it, and what is wrong then comes back as an error of the same file.
 
 Between the steps the bytes wait here, in memory, for the person who sent them: a few files for half an hour. What is
 taken is checked again against the run as it is then.
@@ -13,13 +16,19 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from seiko.campaign import RunState
-from seiko.campaign.label_file import LabelFileError, parse_labels
+from seiko.campaign.attach_file import parse_measured
+from seiko.campaign.label_file import LabelFileError, Reading, parse_labels
 from seiko.campaign.state import Query
 from seiko.campaign.taking import new_labels
+from seiko.designs import IMAGE, Design
 from seiko.oracles import Label
+
+if TYPE_CHECKING:
+    from seiko.campaign import Objectives
 
 __all__ = ["Preview", "Row", "Upload", "UploadGone", "Uploads", "mended", "preview"]
 
@@ -41,20 +50,35 @@ class Upload:
         name: Its name there.
         person: Who sent it.
         data: Its bytes.
+        reading: How it is to be read.
+        attach: Whether it holds what was measured before, and not what was asked for.
     """
 
     id: str
     name: str
     person: str
     data: bytes
+    reading: Reading = field(default_factory=Reading)
+    attach: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A label that would be taken."""
+    """A label that would be taken.
 
-    query: Query
+    Args:
+        design: What it is of.
+        label: What was measured.
+        query: Who asked for it; None for what is attached.
+    """
+
+    design: Design
     label: Label
+    query: Query | None
+
+    def of(self, name: str) -> float | None:
+        """A property's value, if there is one."""
+        return dict(self.label.values).get(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +88,7 @@ class Preview:
     Args:
         upload: The file.
         new: Labels that would be taken.
-        known: How many of its labels the run knows already.
+        known: How many of its labels the run knows already; of what is attached that is found when it is taken.
         missing: How many designs would still wait for a label.
         error: Why it cannot be taken; then nothing else is known.
         lines: Lines around the wrong one: number, text.
@@ -82,7 +106,8 @@ class Preview:
         """The new labels by query."""
         labels: dict[str, list[Label]] = {}
         for row in self.new:
-            labels.setdefault(row.query.id, []).append(row.label)
+            if row.query is not None:
+                labels.setdefault(row.query.id, []).append(row.label)
         return labels
 
 
@@ -100,11 +125,24 @@ class Uploads:
     ) -> None:
         self._most, self._seconds, self._clock = most, seconds, clock
         self._kept: OrderedDict[str, tuple[float, Upload]] = OrderedDict()
+        self._last: dict[tuple[str, bool], Reading] = {}
         self._lock = threading.Lock()
 
-    def put(self, person: str, name: str, data: bytes) -> Upload:
+    def put(
+        self, person: str, name: str, data: bytes, *, reading: Reading | None = None, attach: bool = False
+    ) -> Upload:
         """Keep a file."""
-        upload = Upload(id=secrets.token_urlsafe(16), name=name, person=person, data=data)
+        new = Upload(id="", name=name, person=person, data=data, reading=reading or Reading(), attach=attach)
+        return self._keep(new)
+
+    def change(self, upload: Upload, *, data: bytes | None = None, reading: Reading | None = None) -> Upload:
+        """Keep another version of a file in place of it, under another name: what was said of the old one is over."""
+        self.drop(upload.id)
+        data = upload.data if data is None else data
+        return self._keep(replace(upload, data=data, reading=reading or upload.reading))
+
+    def _keep(self, upload: Upload) -> Upload:
+        upload = replace(upload, id=secrets.token_urlsafe(16))
         with self._lock:
             self._kept[upload.id] = self._clock(), upload
             while len(self._kept) > self._most:
@@ -128,17 +166,55 @@ class Uploads:
         with self._lock:
             self._kept.pop(id, None)
 
+    def remember(self, upload: Upload) -> None:
+        """Note how a file that was taken had been read."""
+        with self._lock:
+            self._last[upload.person, upload.attach] = upload.reading
 
-def preview(upload: Upload, state: RunState) -> Preview:
-    """Say what taking a file would do; nothing is taken."""
+    def last(self, person: str, attach: bool) -> Reading | None:
+        """Return how this person's last file of the kind was read; None before the first."""
+        with self._lock:
+            return self._last.get((person, attach))
+
+
+def preview(
+    upload: Upload, state: RunState, objectives: Objectives | None = None, error: LabelFileError | None = None
+) -> Preview:
+    """Say what taking a file would do; nothing is taken.
+
+    Args:
+        upload: The file.
+        state: The run.
+        objectives: Of its recipe.
+        error: What was found when it was to be attached.
+    """
     try:
-        labels = parse_labels(upload.data, state, upload.name)
+        if error is not None:
+            raise error
+        if upload.attach:
+            return _measured_before(upload, state, objectives)
+        labels = parse_labels(upload.data, state, upload.name, upload.reading)
     except LabelFileError as error:
         lines = _around(upload.data, error.line) if error.line else ()
         return Preview(upload=upload, new=[], known=0, missing=len(state.pending()), error=error, lines=lines)
-    new = [Row(state.queries[id], label) for id, found in new_labels(state, labels).items() for label in found]
+    new = [
+        Row(state.queries[id].design, label, state.queries[id])
+        for id, found in new_labels(state, labels).items()
+        for label in found
+    ]
     waiting = {query.id for query in state.pending()} - set(labels)
     return Preview(upload=upload, new=new, known=sum(map(len, labels.values())) - len(new), missing=len(waiting))
+
+
+def _measured_before(upload: Upload, state: RunState, objectives: Objectives | None) -> Preview:
+    kind = next((query.design.kind for query in state.queries.values()), "")
+    if kind == IMAGE:
+        raise LabelFileError(
+            upload.name, None, None, "images are attached with their files: seiko tell RUN FOLDER --attach"
+        )
+    measured = parse_measured(upload.data, kind, upload.name, upload.reading, objectives=objectives)
+    new = [Row(design, label, None) for design, labels in measured.items() for label in labels]
+    return Preview(upload=upload, new=new, known=0, missing=len(state.pending()))
 
 
 def mended(upload: Upload, line: int, text: str) -> bytes:

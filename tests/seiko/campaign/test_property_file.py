@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seiko.campaign import Objectives, Property, Query, RunState
+from seiko.campaign.attach_file import parse_measured
 from seiko.campaign.label_file import LabelFileError, Reading, parse_labels
 from seiko.campaign.units import Units
 from seiko.config import to_json
@@ -45,3 +46,19 @@ def test_what_is_wrong_is_named(state: RunState, text: str, message: str) -> Non
 def test_units_of_one_number_are_refused(state: RunState) -> None:
     with pytest.raises(LabelFileError, match="are for one number"):
         parse_labels(b"id,qed,sa\n1-0001,.5,1\n", state, reading=Reading(units=Units(log10=True)))
+
+
+def test_measurements_of_before_have_all_properties() -> None:
+    old = parse_measured(b"design,sa,qed\nCCO,3.0,0.6\nCCO,1.0,0.6\n", "smiles", objectives=OBJECTIVES)
+    assert old == {
+        Design("CCO", "smiles"): [
+            Label(value=(2 * 0.6 - 3.0) / 3, values=(("qed", 0.6), ("sa", 3.0))),
+            Label(value=(2 * 0.6 - 1.0) / 3, values=(("qed", 0.6), ("sa", 1.0)), replicate=2),
+        ]
+    }
+    with pytest.raises(LabelFileError, match="line 2, column sa: it is empty; each property is needed"):
+        parse_measured(b"design,sa,qed\nCCO,,0.6\n", "smiles", objectives=OBJECTIVES)
+    with pytest.raises(LabelFileError, match="are for one number"):
+        parse_measured(
+            b"design,sa,qed\nCCO,1,0.6\n", "smiles", reading=Reading(units=Units(scale=2.0)), objectives=OBJECTIVES
+        )

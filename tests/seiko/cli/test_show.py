@@ -13,7 +13,8 @@ import pytest
 from typer.testing import Result
 
 from seiko.campaign import Campaign, Query, RunState
-from seiko.cli.show import TableFormat, _label_rows, _label_table
+from seiko.campaign.label_table import labelled_rows
+from seiko.cli.show import TableFormat, _label_table
 from seiko.designs import Design
 from seiko.models import MaskedLMSource
 from seiko.oracles import Label
@@ -197,7 +198,7 @@ def test_properties_are_columns_of_their_own() -> None:
         id = f"1-{i:04d}"
         state.queries[id] = Query(id=id, design=Design("C" * (i + 1), "smiles"), round=1, source="fresh")
         state.labels[id], state.labelled_at[id] = label, 1
-    table = _label_table(_label_rows(state), TableFormat.csv)
+    table = _label_table(labelled_rows(state), TableFormat.csv)
     first, second = csv.DictReader(io.StringIO(table))
     assert (first["value"], first["qed"], first["sa"]) == ("0.5", "0.7", "0.9")
     assert (second["status"], second["qed"]) == ("infeasible", "")

@@ -62,6 +62,12 @@ def test_a_missing_round_is_skipped_not_drawn_as_zero(axes: Axes, run: ReportDat
     figures.draw_diversity(axes, data)
 
 
+def test_no_dot_is_cut_off_at_the_top(axes: Axes, run: ReportData) -> None:
+    flat = tuple(replace(row, diversity=8.5 + 0.01 * row.round) for row in run.rounds)
+    figures.draw_diversity(axes, replace(run, rounds=flat, diversity_max=None))
+    assert axes.get_ylim()[1] > 1.04 * 8.5
+
+
 def test_predictions_and_labels_share_one_scale(axes: Axes, run: ReportData) -> None:
     figures.draw_predictions(axes, run)
     assert axes.get_xlim() == axes.get_ylim()

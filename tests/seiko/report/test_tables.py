@@ -13,6 +13,7 @@ from seiko.report.tables import decimals_for, number, percent, round_table, tile
 @pytest.mark.parametrize(("value", "decimals", "text"), [
     (None, None, "—"), (math.nan, 2, "—"), (math.inf, None, "—"), (0.0, None, "0"), (0.98765, 3, "0.988"),
     (-1.5, 2, "−1.50"), (123456.0, None, "1.23 × 10⁵"), (-0.0000123, None, "−1.23 × 10⁻⁵"),
+    (-0.04, 1, "0.0"), (-0.0, None, "0"), (-0.05001, 1, "−0.1"),
 ])  # fmt: skip
 def test_numbers_are_written_for_people(value: float | None, decimals: int | None, text: str) -> None:
     assert number(value, decimals) == text

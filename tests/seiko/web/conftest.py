@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import torch
 from fastapi.testclient import TestClient
 
 from seiko.acquisition import UCB
-from seiko.campaign import Campaign, Fresh, Recipe, Remask
+from seiko.campaign import Campaign, Fresh, Objectives, Property, Recipe, Remask
 from seiko.campaign.ledger import NewEvent
 from seiko.models import Alphabet, Architecture, MaskedLMSource, Pretraining
 from seiko.rewards import LastLayer, OneHot
@@ -76,13 +77,45 @@ def sequences(recipe: Recipe, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+OBJECTIVES = Objectives(
+    properties=(
+        Property(name="potency", reference=5.0),
+        Property(name="clearance", goal="min", reference=60.0, unit=10.0),
+    ),
+    combine="pareto",
+)
+
+
+@pytest.fixture
+def several(recipe: Recipe, tmp_path: Path) -> Path:
+    """Return a run with two properties, whose first batch, four sequences, waits for labels."""
+    with Campaign.open(tmp_path / "several", dataclasses.replace(recipe, objectives=OBJECTIVES)) as campaign:
+        campaign.ledger.append([asked(*((content, "dna") for content in SEQUENCES))], expected=campaign.state.last_seq)
+    return tmp_path / "several"
+
+
+def start_images(place: Path | str, recipe: Recipe) -> None:
+    with Campaign.open(place, recipe) as campaign:
+        names = [campaign.ledger.artifacts.put(png(seed)) for seed in range(IMAGES)]
+        campaign.ledger.append([asked(*((name, "image") for name in names))], expected=campaign.state.last_seq)
+
+
 @pytest.fixture
 def images(recipe: Recipe, tmp_path: Path) -> Path:
     """Return a run whose first batch, 24 images, waits for labels."""
-    with Campaign.open(tmp_path / "pictures", recipe) as campaign:
-        names = [campaign.ledger.artifacts.put(png(seed)) for seed in range(IMAGES)]
-        campaign.ledger.append([asked(*((name, "image") for name in names))], expected=campaign.state.last_seq)
+    start_images(tmp_path / "pictures", recipe)
     return tmp_path / "pictures"
+
+
+@pytest.fixture
+def images_at(recipe: Recipe) -> Callable[[str], str]:
+    """Return a function that starts such a run at a place of somebody's own, and returns the place."""
+
+    def start(place: str) -> str:
+        start_images(place, recipe)
+        return place
+
+    return start
 
 
 @dataclass
@@ -131,7 +164,7 @@ def serve() -> Iterator[Serve]:
     """Return a function that serves a run to an owner and to raters."""
     open_desks: list[Desk] = []
 
-    def start(place: Path, people: tuple[str, ...] = ("anna", "ben"), **options: Any) -> Served:
+    def start(place: Path | str, people: tuple[str, ...] = ("anna", "ben"), **options: Any) -> Served:
         access, links = Access.prepare(None, people)
         desk = Desk(str(place))
         open_desks.append(desk)

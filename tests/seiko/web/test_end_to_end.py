@@ -207,6 +207,45 @@ def test_a_plate_with_an_error_is_uploaded_and_mended(site: Open, images: Path, 
     assert [text for text in here.complaints if "422" not in text] == []
 
 
+def test_columns_of_other_names_are_chosen_and_the_label_is_retracted(site: Open, images: Path, tmp_path: Path) -> None:
+    here = site(images)
+    page = here.visit("owner", "/upload")
+    (tmp_path / "reader.csv").write_text("Sample;Kd_nM\n1-0001;100\n1-0002;1000\n")
+    page.set_input_files("input[type=file]", tmp_path / "reader.csv")
+    page.get_by_role("button", name="Look at it").click()
+    playwright.expect(page.get_by_role("alert").filter(has_text="Line 1, column id")).to_be_visible(timeout=PATIENCE)
+    page.select_option('select[name="column.id"]', "Sample")
+    page.select_option('select[name="column.value"]', "Kd_nM")
+    page.get_by_label("logarithm").check()
+    page.get_by_label("smaller is better").check()
+    page.get_by_role("button", name="Read it like this").click()
+    playwright.expect(page.locator("main")).to_contain_text("label = −log10(Kd_nM)", timeout=PATIENCE)
+    assert here.labels() == {}
+    page.get_by_role("button", name="Take 2 labels").click()
+    playwright.expect(page.get_by_role("status")).to_contain_text("2 labels taken", timeout=PATIENCE)
+    assert here.labels() == {"1-0001": -2.0, "1-0002": -3.0}
+    page.goto(f"{here.base}/designs")
+    page.get_by_role("link", name="1-0002").click()
+    page.get_by_label("Why").fill("a bubble in the well")
+    page.get_by_role("button", name="Retract the label").click()
+    playwright.expect(page.get_by_role("status")).to_contain_text("The label was retracted", timeout=PATIENCE)
+    assert here.labels() == {"1-0001": -2.0}
+    assert [text for text in here.complaints if "422" not in text] == []
+
+
+def test_objectives_follow_by_themselves(site: Open, several: Path) -> None:
+    pytest.importorskip("botorch")
+    here = site(several)
+    here.served.app.state.web.curves._least = 0
+    page = here.visit("owner", "/objectives")
+    playwright.expect(page.locator("#front")).to_contain_text("No labels yet", timeout=PATIENCE)
+    here.served.desk.tell({"1-0001": [_label(None, ("potency", 7.0), ("clearance", 30.0))]})
+    playwright.expect(page.locator("#front")).to_contain_text("of 1 labelled designs", timeout=PATIENCE)
+    page.wait_for_function("() => document.querySelector('.hypervolume img')?.naturalWidth > 0", timeout=PATIENCE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert here.complaints == []
+
+
 def test_the_better_of_two_by_arrows(site: Open, sequences: Path) -> None:
     here = site(sequences, best_of=2)
     page = here.visit("anna")
@@ -253,7 +292,7 @@ def test_a_phone_in_the_hand(site: Open, images: Path) -> None:
     here = site(images, best_of=2)
     hand = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
     page = here.visit("owner", **hand)
-    for path in ("/", "/rate", "/compare", "/designs", "/upload", "/people"):
+    for path in ("/", "/rate", "/compare", "/designs", "/designs/1-0001", "/upload", "/plates", "/people"):
         page.goto(here.base + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
         small = page.eval_on_selector_all(
@@ -296,7 +335,7 @@ def test_a_server_that_is_gone_is_told_and_the_design_stays_open(site: Open, seq
     count(page, OPEN, 4)
 
 
-def _label(value: float) -> Any:
+def _label(value: float | None, *values: tuple[str, float]) -> Any:
     from seiko.oracles import Label
 
-    return Label(value=value)
+    return Label(value=value, values=values)

@@ -56,7 +56,10 @@ def test_a_batch_is_asked_for_from_the_page(serve: Any, recipe: Any, tmp_path: P
     jobs = served.app.state.web.jobs
     jobs.wait(120)
     assert jobs.current.status == "done", jobs.current
-    assert "Round 1: 5 designs wait for a label" in owner.get("/jobs/live").text
+    said = owner.get("/jobs/live").text
+    assert "Round 1: 5 designs wait for a label" in said
+    assert 'hx-get="/jobs/live?seen=1-done"' in said
+    assert owner.get("/jobs/live?seen=1-done").status_code == 204  # it is read out once
     assert len(re.findall("data-open", owner.get("/rate").text)) == 5
 
 

@@ -19,6 +19,7 @@ from seiko.report.style import DARK, LIGHT
 from seiko.web import Options, Scale
 from seiko.web.access import Access, AccessError
 from seiko.web.browser import Filter, find, lines_of, to_csv
+from seiko.web.fields import whole
 from seiko.web.limits import Buckets
 from seiko.web.pictures import letters, molecule_svg, shown_as, svg_file
 from seiko.web.queue import last_choice, next_choice, open_designs, progress_of
@@ -211,6 +212,12 @@ def test_a_downloaded_batch_can_be_told() -> None:
 def test_any_address_is_some_page(values: dict[str, str]) -> None:
     found = find(lines_of(state_of(6)), Filter.read(values))
     assert 1 <= found.page <= found.pages
+
+
+def test_a_whole_number_in_a_field() -> None:
+    assert [whole(text, 1, 384) for text in ("1", " 96 ", "384", "007")] == [1, 96, 384, 7]
+    wrong = ("0", "385", "0000000000001", "\u0661", "1.0", "-1", "", None, 5)
+    assert [whole(text, 1, 384) for text in wrong] == [None] * len(wrong)
 
 
 # ------------------------------------------------------------ uploads

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
-from seiko.campaign import Ledger
+from seiko.campaign import Campaign, Ledger
 from seiko.web import Scale
 
-OWNERS = ["/", "/overview/live", "/designs", "/designs.csv", "/upload", "/people", "/jobs/live"]
+OWNERS = [
+    "/", "/overview/live", "/designs", "/designs/1-0001", "/designs.csv", "/upload", "/plates", "/people", "/jobs/live",
+    "/export/labels.csv", "/export/labels.jsonl", "/export/report.html", "/export/run.jsonl",
+]  # fmt: skip
 
 
 def kinds(run: Path) -> list[str]:
@@ -331,6 +334,17 @@ def test_designs_are_found_and_downloaded(serve: Any, sequences: Path) -> None:
     [row] = csv.DictReader(io.StringIO(table.text))
     assert (row["id"], row["design"], row["value"]) == ("1-0002", "CCGTAC", "4.0")
     assert owner.get("/designs?page=99&sort=frob&round=x&state=y").status_code == 200
+
+
+def test_empty_pages_say_what_to_do(serve: Any, recipe: Any, tmp_path: Path) -> None:
+    with Campaign.open(tmp_path / "empty", recipe):
+        pass
+    owner = serve(tmp_path / "empty").log_in()
+    assert 'No design has been asked for yet: <a href="/">ask for a batch</a>' in owner.get("/designs").text
+    assert "No design waits for a label." in owner.get("/upload").text
+    assert "No design waits for a label." in owner.get("/plates").text
+    assert 'action="/plates"' not in owner.get("/plates").text
+    assert "there is no page at this address" in owner.get("/nothing").text
 
 
 def test_agreement_is_shown(serve: Any, sequences: Path) -> None:

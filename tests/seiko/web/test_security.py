@@ -15,13 +15,21 @@ from seiko.web.access import Access
 from seiko.web.headers import POLICY
 from seiko.web.sessions import COOKIE, Sessions
 
-PAGES = ["/", "/rate", "/compare", "/designs", "/upload", "/people", "/login", "/jobs/live", "/nothing"]
+PAGES = [
+    "/", "/rate", "/compare", "/designs", "/designs/1-0001", "/upload", "/plates", "/people", "/login", "/jobs/live",
+    "/nothing",
+]  # fmt: skip
 CHANGES = [
     "/rate",
     "/rate/undo",
     "/compare",
     "/compare/undo",
     "/upload",
+    "/upload/x/read",
+    "/plates",
+    "/designs/1-0001/retract",
+    "/designs/1-0001/abandon",
+    "/designs/1-0001/fail",
     "/upload/x/mend",
     "/upload/x/take",
     "/jobs/ask",
@@ -282,6 +290,7 @@ def test_no_page_has_anything_inline_or_from_elsewhere(serve: Any, images: Path)
     pages = [owner.get(path).text for path in PAGES]
     pages.append(owner.upload(b"id,value\n1-0002,x\n").text)
     pages.append(owner.upload(b"id,value\n1-0002,1\n").text)
+    pages.append(owner.upload(b"name,number\n1-0002,1\n").text)
     for text in pages:
         parser = Inline()
         parser.feed(text)
@@ -296,8 +305,10 @@ def test_what_people_write_is_text(serve: Any, sequences: Path) -> None:
     owner = serve(sequences).log_in()
     answers = [
         owner.get("/designs"),
+        owner.get("/designs/1-0001"),
         owner.get(f"/designs?text={attack}&sort={attack}&source={attack}"),
         owner.upload(f"id,value\n1-0002,{attack}\n".encode(), name=f"{attack}.csv"),
+        owner.upload(f"{attack},Kd\n1-0002,1\n".encode()),
         owner.upload(f"id,value,reason\n1-0002,1,{attack}\n".encode()),
         owner.post("/rate", query=attack, score="1"),
         owner.get(f"/{attack}"),

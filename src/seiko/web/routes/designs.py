@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from seiko.report.tables import decimals_for
-from seiko.web.browser import Filter, find, lines_of, to_csv
-from seiko.web.context import Owner, page, web_of
+from seiko.web.browser import OF, Filter, find, lines_of, to_csv
+from seiko.web.context import Owner, file_headers, page, web_of
 
 __all__ = ["router"]
 
@@ -22,13 +22,23 @@ def designs(request: Request, session: Owner) -> Response:
     """Show a page of designs."""
     with web_of(request).desk.reading() as state:
         lines = lines_of(state)
-    wanted = Filter.read(request.query_params)
+    properties = _properties(request)
+    wanted = Filter.read(request.query_params, properties)
     found = find(lines, wanted)
     choices: dict[str, Any] = {
+        "asked": len(lines),
         "rounds": sorted({line.query.round for line in lines}),
         "sources": sorted({line.query.source for line in lines}),
         "states": sorted({line.state for line in lines}),
-    }
+        "properties": {
+            name: decimals_for(value for line in lines if (value := line.of(name)) is not None) for name in properties
+        },
+        "sorts": [
+            ("id", "id"), ("design", "design"), *((f"{OF}{name}", name) for name in properties),
+            ("value", "overall" if properties else "measured"), ("predicted", "predicted"), ("error", "error"),
+            ("round", "round"), ("source", "source"),
+        ],
+    }  # fmt: skip
 
     def address(place: str = "/designs", **changes: object) -> str:
         given = {
@@ -48,7 +58,12 @@ def download(request: Request, session: Owner) -> Response:
     web = web_of(request)
     with web.desk.reading() as state:
         lines = lines_of(state)
-    text = to_csv(lines, Filter.read(request.query_params))
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in web.desk.name) or "run"
-    headers = {"content-disposition": f'attachment; filename="{name}-designs.csv"'}
+    properties = _properties(request)
+    text = to_csv(lines, Filter.read(request.query_params, properties), properties)
+    headers = file_headers(web.desk.name, "designs.csv")
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _properties(request: Request) -> tuple[str, ...]:
+    objectives = web_of(request).desk.recipe.objectives
+    return () if objectives is None else objectives.names

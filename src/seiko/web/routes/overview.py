@@ -9,12 +9,13 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from seiko.web.context import Form, Owner, Visitor, Web, page, web_of
-from seiko.web.curves import NAMES
+from seiko.web.curves import FRONT, NAMES
+from seiko.web.fields import whole
 
 __all__ = ["router"]
 
 router = APIRouter()
-FILES = (*NAMES, "reward-narrow")
+FILES = (*NAMES, "reward-narrow", *FRONT)
 
 
 @router.get("/")
@@ -46,10 +47,12 @@ def figure(request: Request, session: Owner, name: str) -> Response:
 
 
 @router.get("/jobs/live")
-def job(request: Request, session: Owner) -> Response:
-    """Return how the long work goes."""
-    web = web_of(request)
-    return page(request, "job.html", session, job=web.jobs.current)
+def job(request: Request, session: Owner, seen: str = "") -> Response:
+    """Return how the long work goes; nothing if that was seen: what is said again is read out again."""
+    current = web_of(request).jobs.current
+    if current is not None and seen == f"{current.id}-{current.status}":
+        return Response(status_code=204)
+    return page(request, "job.html", session, job=current)
 
 
 @router.post("/jobs/ask")
@@ -85,9 +88,9 @@ def _answer(request: Request, session: Owner) -> Response:
 def _size(text: object) -> int | None:
     if not isinstance(text, str) or not text.strip():
         return None
-    if not (text.strip().isascii() and text.strip().isdigit() and 0 < int(text[:9]) < 10**6):
+    if (size := whole(text, 1, 10**6)) is None:
         raise HTTPException(422, f"the size of a batch must be a positive number of designs, got {text[:40]!r}")
-    return int(text)
+    return size
 
 
 def _now(web: Web) -> dict[str, Any]:

@@ -172,6 +172,8 @@ document.addEventListener("htmx:sendError", (event) => {
 });
 
 function settle() {
+  // with a script one goes from design to design, and the keys score; without, each button must be reached
+  document.querySelectorAll("#gallery button[name=score], #gallery button[name=skip]").forEach((button) => { button.tabIndex = -1; });
   document.querySelectorAll("input[type=range]").forEach(showValue);
   document.querySelectorAll("img.picture").forEach((image) => {
     const sharpen = () => image.classList.toggle("pixelated", image.naturalWidth <= 32);
@@ -180,6 +182,10 @@ function settle() {
   });
 }
 document.addEventListener("htmx:afterSettle", settle);
+document.addEventListener("htmx:afterSettle", (event) => {
+  // the pair that was judged is gone, and the focus with it
+  if (event.target.id === "choice" && document.activeElement === document.body) find(".pick")?.focus({ preventScroll: true });
+});
 document.addEventListener("DOMContentLoaded", () => {
   settle();
   const first = cards().find(open);
