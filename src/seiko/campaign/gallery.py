@@ -19,9 +19,10 @@ from seiko.campaign.sampler import Look, ModelSampler, Sampler, at_a_time, chunk
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
-from seiko.metrics.images import PixelStatistics, feature_shift
+from seiko.metrics.images import PixelStatistics, PromptFit, feature_shift, prompt_fit
 from seiko.models import DiffusionModel
 from seiko.rewards import Belief, Feature, PromptFeature
+from seiko.rewards.features import Aligned
 
 __all__ = ["SHOWN", "Seen", "compare_images", "see", "spread", "tell_prompts"]
 
@@ -143,6 +144,8 @@ def compare_images(
         for row, (a, b) in enumerate(zip(before.designs, seen.designs, strict=True))
         if a.data is not None and b.data is not None
     )
+    fit = _fit(feature, seen)
+    fit_before = _fit(feature, before)
     return {
         "images": tuple(pairs),
         "naturalness": NaturalnessReport(
@@ -152,8 +155,20 @@ def compare_images(
             frechet=shift.frechet,
             shift=shift.shift,
             diversity_before=spread(model, x_0),
+            alignment=None if fit is None else fit.own,
+            alignment_before=None if fit_before is None else fit_before.own,
+            alignment_chance=None if fit_before is None else fit_before.others,
         ),
     }
+
+
+def _fit(feature: Feature | None, seen: Seen) -> PromptFit | None:
+    """Return how well images fit their prompts; None without prompts, or where the features read no text."""
+    if not isinstance(feature, Aligned) or seen.prompts is None or seen.features is None:
+        return None
+    distinct = sorted(set(seen.prompts))
+    cosines = feature.cosines(seen.features, distinct)
+    return None if cosines is None else prompt_fit(cosines, torch.tensor([distinct.index(p) for p in seen.prompts]))
 
 
 def spread(model: DiffusionModel[Transition], x: State) -> float:

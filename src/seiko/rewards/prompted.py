@@ -1,12 +1,15 @@
 """Features of an image together with what it was drawn for, and how a campaign shows them to a reward model.
 
-    phi(x, c) = [ sqrt(d) e,   d e * t,   sqrt(d) cos(e, t),   1 ]
+    cosine           phi(x, c) = sqrt(d) [ e, cos(e, t) ]
+    product          sqrt(d) [ e, sqrt(d) e * t, cos(e, t) ],      * by coordinates
+    concatenation    sqrt(d) [ e, t ]
+    image            sqrt(d) e
 
-with e and t the embeddings of image and text by the two towers of one CLIP, each divided by its length, of d numbers,
-and * the product by coordinates, whose sum is the cosine. A regression
-that is linear in phi can say "better for every prompt" (e), "fits its prompt" (the cosine) and "what fits means
-something else along each direction" (e * t). Side by side without a product (`join="concatenation"`) a linear
-regression can only add a number a prompt; a network has to find the product by itself.
+each followed by a constant 1, with e and t the embeddings of image and text by the two towers of one CLIP, each of d
+numbers and divided by its length. The cosine is one number beside d: it costs nothing where the prompt does not matter,
+and tells what fits its prompt from a hundred labels (`scripts/compare_views.py`; the figures are in docs/log.md). Where
+the prompt turns around what is good, a linear regression needs the product, and networks on the concatenation find it
+by themselves from a thousand labels.
 
 A reward model knows states alone: one tensor, whose rows are split, joined and picked. So that none of them has to
 learn about prompts, a recipe may put a *view* before its reward model: what that sees of an image is then phi(x, c), a
@@ -28,7 +31,7 @@ from seiko.rewards.features import Feature
 
 __all__ = ["PerPrompt", "PromptFeature", "PromptedEmbedding", "through"]
 
-Join = Literal["image", "concatenation", "product"]
+Join = Literal["image", "concatenation", "cosine", "product"]
 
 
 @runtime_checkable
@@ -69,8 +72,7 @@ class PromptedEmbedding:
 
     Args:
         model: Hub name or local folder of a CLIP model with its tokenizer.
-        join: `"product"`, the formula above; `"concatenation"`, sqrt(d) [e, t] and 1; `"image"`, sqrt(d) e and 1, which
-            does not see the prompt.
+        join: One of the formulas above.
         device: Where CLIP computes; the features come back to the pixels' device.
 
     References:
@@ -79,7 +81,7 @@ class PromptedEmbedding:
     """
 
     model: str = "openai/clip-vit-large-patch14"
-    join: Join = "product"
+    join: Join = "cosine"
     device: str = "cpu"
 
     def of(self, x: Tensor, prompts: Sequence[str]) -> Float[Tensor, "n d"]:
@@ -107,9 +109,10 @@ def join(image: Float[Tensor, "n d"], text: Float[Tensor, "n d"], how: Join) -> 
             parts = [root * e, one]
         case "concatenation":
             parts = [root * e, root * t, one]
+        case "cosine":
+            parts = [root * e, root * (e * t).sum(1, keepdim=True), one]
         case "product":
-            product = e * t
-            parts = [root * e, root**2 * product, root * product.sum(1, keepdim=True), one]
+            parts = [root * e, root**2 * e * t, root * (e * t).sum(1, keepdim=True), one]
     return torch.cat(parts, dim=1)
 
 

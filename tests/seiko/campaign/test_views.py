@@ -19,7 +19,7 @@ from seiko.imaging import from_png
 from seiko.models import ImageToySource, LatentImageSource, RandomPipeline
 from seiko.models.latent_image_text import to_bytes
 from seiko.oracles import CLIPScore, Label
-from seiko.rewards import Identity, LastLayer, PerPrompt, PromptedEmbedding
+from seiko.rewards import Identity, LastLayer, PerPrompt, PromptedEmbedding, VisionEmbedding
 from seiko.updates import PPO, SMC, SQDF, DirectBackprop, FixedStrength, Guidance, KLBudget
 
 Pictures = Callable[..., Recipe]
@@ -142,6 +142,7 @@ def test_a_latent_pipeline_end_to_end(tmp_path: Path, clip: str) -> None:
         prompts=Prompts(querying=("a cat", "a red house"), held_out=("a boat",)),
         oracle=CLIPScore(model=clip),
         view=PromptedEmbedding(model=clip),
+        naturalness=VisionEmbedding(model=clip),
         reward_model=LastLayer(features=Identity()),
         acquisition=Greedy(),
         update=DirectBackprop(window=2, kept=0),
@@ -159,7 +160,12 @@ def test_a_latent_pipeline_end_to_end(tmp_path: Path, clip: str) -> None:
         state = campaign.state
         assert {query.design.prompt for query in state.queries.values()} == {"a cat", "a red house"}
         assert all(query.mean is not None for query in state.asked(2))
-        assert state.reports[-1].kl_pretrained > 0
+        report = state.reports[-1]
+        assert report.kl_pretrained > 0
+        assert report.naturalness is not None
+        assert report.naturalness.alignment is not None
+        assert report.naturalness.alignment_before != report.naturalness.alignment
+        assert report.naturalness.alignment_chance is None, "one prompt is held out"
         belief = campaign.belief()
         assert belief is not None
         view, [design] = recipe.view, campaign.sample(1)

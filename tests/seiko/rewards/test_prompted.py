@@ -19,7 +19,7 @@ def images(n: int) -> torch.Tensor:
     return noise * torch.linspace(0.2, 1, n)[:, None, None, None]
 
 
-@pytest.mark.parametrize("how", ["image", "concatenation", "product"])
+@pytest.mark.parametrize("how", ["image", "concatenation", "cosine", "product"])
 def test_two_prompts_with_opposite_rewards(clip: str, how: Any) -> None:
     """y = ±f(image), the sign being the prompt's: a regression that is linear in phi needs their product."""
     x = images(80)
@@ -51,6 +51,7 @@ def test_the_cosine_is_among_the_features(clip: str) -> None:
     torch.testing.assert_close(phi[:, 16], 8**0.5 * cosine)
     torch.testing.assert_close(phi[:, 8:16].sum(1), 8 * cosine)
     torch.testing.assert_close(phi[:, :8].norm(dim=1), torch.full((3,), 8**0.5))
+    torch.testing.assert_close(join(image, text, "cosine"), phi[:, [*range(8), 16, 17]])
     assert phi[:, -1].tolist() == [1.0] * 3
     assert isinstance(PromptedEmbedding(model=clip), PromptFeature)
     assert not isinstance(VisionEmbedding(model=clip), PromptFeature)
