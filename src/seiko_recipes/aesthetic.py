@@ -74,8 +74,9 @@ def aesthetic(
 
     Args:
         model: Hub name or folder in diffusers' format.
-        oracle: aesthetic, clip, pickscore, compressibility, incompressibility, or your own as module:function, called
-            with one image's pixels and its prompt; people answer by ask and tell whatever stands here.
+        oracle: aesthetic, clip, pickscore, compressibility, incompressibility, your own as module:function, called
+            with one image's pixels and its prompt, or command:PROGRAM, https://..., workers:module:function; people
+            answer by ask and tell whatever stands here.
         clip: CLIP on whose embeddings of images and prompts the reward model stands, that judges naturalness, and
             which "aesthetic" and "clip" ask: a hub name or a folder; "aesthetic" needs ViT-L/14.
         prompts: A file of prompts to draw for, one a line; none for 45 names of animals.

@@ -52,8 +52,9 @@ def digits(
     """Draw digits with a property that is costly to measure: large or small files, thick strokes, legibility.
 
     Args:
-        oracle: incompressibility, compressibility, thickness, quality, or your own as module:function, called with one
-            image's pixels and its class; people answer by ask and tell whatever stands here.
+        oracle: incompressibility, compressibility, thickness, quality, your own as module:function, called with one
+            image's pixels and its class, or command:PROGRAM, https://..., workers:module:function; people answer by
+            ask and tell whatever stands here.
         classes: Which digits are drawn, each equally often.
         budget: Labels in all.
         rounds: Batches that they are bought in.
@@ -147,8 +148,9 @@ def imagenet64(
 
     Args:
         prior: A class-conditional `UNet2DModel` in diffusers' format: a folder or a hub name.
-        oracle: compressibility, incompressibility, or your own as module:function, called with one image's pixels and
-            the number of its class; people answer by ask and tell whatever stands here.
+        oracle: compressibility, incompressibility, your own as module:function, called with one image's pixels and the
+            number of its class, or command:PROGRAM, https://..., workers:module:function; people answer by ask and
+            tell whatever stands here.
         classes: Numbers of the classes that are drawn, with commas between, each equally often.
         budget: Labels in all.
         rounds: Batches that they are bought in.
