@@ -14,10 +14,10 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy
-from seiko.campaign import Everything, Fresh, Prompts, Recipe, Selection, TopAcquisition
+from seiko.campaign import Fresh, Prompts, Recipe
 from seiko.campaign.batches import doubling
 from seiko.campaign.prompts import read_prompts
 from seiko.models import LatentImageSource, LoRA
@@ -25,7 +25,7 @@ from seiko.models.latent_image_source import ATTENTION
 from seiko.oracles import Aesthetic, CLIPScore, Oracle, image_oracle_named
 from seiko.rewards import MLP, Ensemble, Identity, LastLayer, Learned, PromptedEmbedding, RewardModel, VisionEmbedding
 from seiko.updates import PPO, DirectBackprop, Guidance, Steering, Update
-from seiko_recipes.choices import strength_of
+from seiko_recipes.choices import AcquisitionName, acquisition_of, selection_of, strength_of
 
 __all__ = ["ANIMALS", "HELD_OUT", "aesthetic"]
 
@@ -128,7 +128,7 @@ def aesthetic(
         oracle=_oracle(oracle, clip, noise, seed, device),
         view=PromptedEmbedding(model=clip, device=device),
         reward_model=_reward(method),
-        acquisition=_acquisition(method, c),
+        acquisition=acquisition_of(_ACQUISITION.get(method, "greedy"), c),
         update=_update(method, learning_rate, num_steps),
         strength=strength_of(kl_budget, alpha, beta),
         steps=steps,
@@ -137,7 +137,7 @@ def aesthetic(
         naturalness=VisionEmbedding(model=clip, device=device),
         candidates=(Fresh(),),
         pool=2 * max(doubling(budget, rounds)),
-        selection=_selection(selection),
+        selection=selection_of(selection),
         budget=budget,
         rounds=rounds,
         batches=doubling(budget, rounds),
@@ -168,14 +168,8 @@ def _reward(method: MethodName) -> RewardModel:
     return LastLayer(features=Learned(network=network))
 
 
-def _acquisition(method: MethodName, c: float) -> Acquisition:
-    match method:
-        case "ucb":
-            return UCB(c=c)
-        case "bootstrap":
-            return BootstrapMax()
-        case _:
-            return Greedy()
+_ACQUISITION: Mapping[MethodName, AcquisitionName] = {"ucb": "ucb", "bootstrap": "bootstrap"}
+"""Of the methods that are optimistic; the others trust the mean."""
 
 
 def _update(method: MethodName, learning_rate: float, num_steps: int) -> Update[Any] | Steering:
@@ -188,7 +182,3 @@ def _update(method: MethodName, learning_rate: float, num_steps: int) -> Update[
             return DirectBackprop(
                 learning_rate=learning_rate, weight_decay=1e-4, window=(1, num_steps), kept=0, outside=1
             )
-
-
-def _selection(name: Literal["everything", "top"]) -> Selection:
-    return Everything(paper=True) if name == "everything" else TopAcquisition()
