@@ -22,11 +22,12 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from seiko.campaign.observing import observe_states
+from seiko.campaign.observing import observe_states, shown
 from seiko.campaign.prompts import Conditioner, prompted
 from seiko.campaign.sampler import Look, Sampler
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
+from seiko.rewards import Feature, PromptFeature
 
 __all__ = ["BestOf", "best_of_nats"]
 
@@ -50,8 +51,9 @@ class BestOf:
 
     Args:
         sampler: What draws.
-        objective: A at decoded states, larger is better; an invalid design is never better than a valid one.
+        objective: A of what the reward model sees, larger is better; an invalid design is never better than a valid one.
         n: Draws a design.
+        view: What the reward model sees of an image; None for its pixels.
 
     Raises:
         ValueError: If n is no positive number, or designs are drawn for several prompts: which one is a stream's own.
@@ -60,6 +62,7 @@ class BestOf:
     sampler: Sampler
     objective: Callable[[Tensor], Float[Tensor, "b"]]
     n: int
+    view: Feature | PromptFeature | None = None
 
     def __post_init__(self) -> None:
         best_of_nats(self.n)
@@ -121,7 +124,8 @@ class BestOf:
 
     def _value(self, x: State, noise: Noise) -> Float[Tensor, "b"]:
         designs = prompted(self.model.export(x), self.sampler.prompts(noise))
-        value = self.objective(observe_states(self.model, x, designs)).to(torch.float32)
+        seen = shown(self.view, observe_states(self.model, x, designs), designs)
+        value = self.objective(seen).to(torch.float32)
         valid = torch.tensor([design.valid for design in designs], device=value.device)
         return torch.where(valid, value, -torch.inf)
 

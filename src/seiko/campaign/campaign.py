@@ -370,7 +370,7 @@ class Campaign(Told):
         )
         predicted: Sequence[tuple[float | None, float | None]] = [(None, None)] * count
         if belief is not None:
-            predicted = predict(belief, model, proposal)
+            predicted = predict(belief, model, proposal, recipe.view)
         return [
             Query(
                 id=f"{state.round}-{already + i + 1:04d}",
@@ -395,6 +395,7 @@ class Campaign(Told):
         if versions is not None:
             versions.remember()
         progress("fit", 0, 1, {})
+        history.embed(lambda done, total: progress("fit", done, total, {}))
         belief = history.fit(round)
         steps = recipe.steps if round < recipe.rounds else recipe.final_steps or recipe.steps
         moved = advance_model(

@@ -15,14 +15,14 @@ from torch import Tensor
 from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.identity import keys_of
 from seiko.campaign.known import Known
-from seiko.campaign.observing import are_images, observe_states
+from seiko.campaign.observing import are_images, observe_states, shown
 from seiko.campaign.prompts import prompted
 from seiko.campaign.sampler import Sampler, at_a_time, chunk
 from seiko.campaign.screens import Screen, sendable
 from seiko.designs import IMAGE, Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
-from seiko.rewards import Symmetry
+from seiko.rewards import Feature, PromptFeature, Symmetry
 
 __all__ = ["Gathering", "observed", "readable"]
 
@@ -35,17 +35,23 @@ class Gathering:
         known: What must not be sent again: identities, or what finds them among a run's queries.
         screens: What is never sent.
         same: Designs that it maps onto each other are one.
+        view: What a score sees of an image; None for its pixels.
     """
 
     def __init__(
-        self, sampler: Sampler, known: Iterable[str] | Known, screens: tuple[Screen, ...], same: Symmetry | None
+        self,
+        sampler: Sampler,
+        known: Iterable[str] | Known,
+        screens: tuple[Screen, ...],
+        same: Symmetry | None,
+        view: Feature | PromptFeature | None = None,
     ) -> None:
         self.designs: list[Design] = []
         self.sources: list[str] = []
         self._model, self._sampler = sampler.model, sampler
         self._asked = known if isinstance(known, Known) else None
         self._known = set() if isinstance(known, Known) else set(known)
-        self._screens, self._same = screens, same
+        self._screens, self._same, self._view = screens, same, view
         self._parts: list[State] = []
 
     def __len__(self) -> int:
@@ -76,7 +82,8 @@ class Gathering:
         if first == len(self):
             return torch.zeros(0)
         with torch.no_grad():
-            return torch.cat([score(part) for part in observed(self._model, self.x[first:], self.designs[first:])])
+            parts = observed(self._model, self.x[first:], self.designs[first:], self._view)
+            return torch.cat([score(part) for part in parts])
 
     def _new(self, x: State, designs: Sequence[Design]) -> list[int]:
         """Return the rows of designs that nobody knows, and remember them."""
@@ -102,8 +109,11 @@ def readable(model: DiffusionModel[Transition], design: Design) -> bool:
     return True
 
 
-def observed(model: DiffusionModel[Transition], x: State, designs: list[Design]) -> Iterator[Tensor]:
+def observed(
+    model: DiffusionModel[Transition], x: State, designs: list[Design], view: Feature | PromptFeature | None = None
+) -> Iterator[Tensor]:
     """Yield what the reward model sees of designs, part by part."""
     size = at_a_time(model) if are_images(designs) else 4096
     for start in range(0, len(designs), size):
-        yield observe_states(model, x[start : start + size], designs[start : start + size])
+        part = designs[start : start + size]
+        yield shown(view, observe_states(model, x[start : start + size], part), part)

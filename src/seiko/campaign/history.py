@@ -10,23 +10,24 @@ Fits and draws are seeded by round, so that all of this is the same in every pro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from seiko.acquisition import Feasible, Objective
-from seiko.campaign.artifacts import Artifacts
+from seiko.campaign.aiming import standardised
+from seiko.campaign.artifacts import Artifacts, ArtifactStore
 from seiko.campaign.best_draws import BestOf
 from seiko.campaign.candidates import Labelled
 from seiko.campaign.comparisons import answers
+from seiko.campaign.embeddings import FILE, Embeddings
 from seiko.campaign.known import Known
-from seiko.campaign.observing import observe_designs, with_file
+from seiko.campaign.observing import are_images, observe_designs, shown, with_file
 from seiko.campaign.prompts import Conditioner, conditioner_of
 from seiko.campaign.properties import fit_properties, properties_of, pushing, this_round
 from seiko.campaign.recipe import Recipe
-from seiko.campaign.round import standardised
 from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
 from seiko.campaign.seeds import Purpose, seed_of
 from seiko.campaign.standing import Measured
@@ -151,11 +152,31 @@ class History:
             self._read = key, told, self.model.ingest(told.designs) if plain else None
         return self._read[1:]
 
-    def observed(self, designs: Sequence[Design]) -> Tensor:
-        """Return what the reward model sees of designs."""
+    def observed(
+        self, designs: Sequence[Design], progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Tensor:
+        """Return what the reward model sees of designs; images pass through a view once a run."""
         if not designs:
             return torch.zeros(0)
-        return observe_designs(self.model, designs, self._artifacts.get)
+        view, read = self.recipe.view, self._artifacts.get
+        if view is None or not are_images(designs):
+            return observe_designs(self.model, designs, read)
+
+        def vector(design: Design) -> Tensor:
+            return shown(view, observe_designs(self.model, [design], read), [design])[0]
+
+        return self._embeddings(designs, vector, progress)
+
+    def embed(self, progress: Callable[[int, int], None]) -> None:
+        """Pass all labelled images through the recipe's view, those that did not before; nothing without one."""
+        if self.recipe.view is not None:
+            self.observed([query.design for query, _ in self.state.values()], progress)
+
+    @cached_property
+    def _embeddings(self) -> Embeddings:
+        assert self.recipe.view is not None  # whoever asks has looked
+        store = self._artifacts
+        return Embeddings(self.recipe.view, store.root.parent / FILE if isinstance(store, ArtifactStore) else None)
 
     def aim(self, round: int, belief: Belief | None, up_to: int | None = None) -> Objective | None:
         """Return the objective of a round with this belief, oracle's units; None without a belief."""
@@ -227,7 +248,7 @@ class History:
         objective = self.objective(round)
         if objective is None:
             raise ValueError(f"best_of {best_of} needs a belief, and round {round} had none: leave best_of at 1")
-        return BestOf(self._sampler(round, prompts), objective, best_of)
+        return BestOf(self._sampler(round, prompts), objective, best_of, self.recipe.view)
 
     def _sampler(self, round: int, prompts: Sequence[str] | None) -> Sampler:
         self.load(round)
@@ -282,7 +303,7 @@ class History:
             return None
         beta = report.beta or 0.0
         return fold(
-            standardised(self.model, belief, objective),
+            standardised(self.model, belief, objective, self.recipe.view, self._conditioners.values()),
             ModelPolicy(self.model, "pretrained"),
             report.alpha,
             beta,

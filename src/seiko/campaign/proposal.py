@@ -26,7 +26,7 @@ from seiko.campaign.selection import Batchwise, Pool, TopAcquisition
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
-from seiko.rewards import Belief, predictive
+from seiko.rewards import Belief, Feature, PromptFeature, predictive
 
 __all__ = ["Proposal", "predict", "propose"]
 
@@ -82,7 +82,7 @@ def propose(
     wanted = max(recipe.pool, count) if score is not None else count
     climb = recipe.climb if score is not None else None
     in_all = wanted + (0 if climb is None else climb.generations * climb.size(wanted))
-    gathering = Gathering(sampler, known, recipe.screens, recipe.same)
+    gathering = Gathering(sampler, known, recipe.screens, recipe.same, recipe.view)
     total = sum(source.share for source in recipe.candidates)
     for attempt in range(ATTEMPTS):
         for which, source in enumerate(recipe.candidates):
@@ -155,8 +155,13 @@ def _as_they_come(
     raise PoolExhausted(f"the model could read only {len(designs)} of its own draws, {count} are asked for")
 
 
-def predict(belief: Belief, model: DiffusionModel[Transition], batch: Proposal) -> list[tuple[float, float]]:
+def predict(
+    belief: Belief,
+    model: DiffusionModel[Transition],
+    batch: Proposal,
+    view: Feature | PromptFeature | None = None,
+) -> list[tuple[float, float]]:
     """Return mean and standard deviation of the label that is predicted for each design of a batch."""
-    parts = observed(model, batch.x, batch.designs)
+    parts = observed(model, batch.x, batch.designs, view)
     with torch.no_grad():
         return [pair for x in parts for pair in zip(*map(Tensor.tolist, predictive(belief, x, None)), strict=True)]
