@@ -51,7 +51,8 @@ class BestOf:
 
     Args:
         sampler: What draws.
-        objective: A of what the reward model sees, larger is better; an invalid design is never better than a valid one.
+        objective: A of what the reward model sees, larger is better; an invalid design is never the best beside a valid
+            one.
         n: Draws a design.
         view: What the reward model sees of an image; None for its pixels.
 
