@@ -105,6 +105,14 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the folder of a tiny random CLIP, whose embeddings have the 768 numbers that the aesthetic head reads."""
+    from seiko.models.random_pipeline import random_clip
+
+    return random_clip(tmp_path_factory.mktemp("clip"), width=768)
+
+
+@pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """Yield the URL of a database on a server of our own, to which ``&run=NAME`` names a run; CI requires one."""
     from seiko_bench.server import NoServer, find_programs, private_server

@@ -22,7 +22,7 @@ from seiko_bench.tiny import make_model
 
 __all__ = ["Worker", "bought_twice", "kills", "run_at", "story", "worker"]
 
-KILLS, ON_SERVER, FEW = 200, 60, 4
+KILLS, ON_SERVER, FEW = 200, 100, 4
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
 

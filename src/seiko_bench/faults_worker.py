@@ -112,7 +112,7 @@ def one_of_many(place: str, model: Path, who: int, operations: int) -> None:
             act = choices.random()
             if act < 0.2 or not pending:
                 with suppress(BudgetSpent):
-                    campaign.ask(len(campaign.state.asked(1)) + 1)
+                    campaign.ask(campaign.state.batch_of(1)[0] + 1)
                 say(f"asked {operation}")
             elif act < 0.8:
                 query = choices.choice(pending)

@@ -1,9 +1,10 @@
 """`seiko bench load`: how long a ledger of a million events takes to open, and what it adds to an `ask`.
 
-    open          `Campaign.open`: ledger, state, recipe; the first time all events are folded, then from the checkpoint
-    ask           one design more, in a process that has just opened; split into
-    the model's   drawing, reading designs in and out, fitting, predicting, choosing, telling designs apart
-    the rest      events, state, the list of what is known, the append: what a long ledger can slow down
+    open          `Campaign.open`: ledger, state, recipe; the first time all events are folded, then from the
+                  checkpoint; with as many events after it as there can be; and when these make it keep the next
+    ask           one design more, in a process that has just opened so late after the checkpoint; split into
+    the model's   loading, drawing, reading designs in and out, fitting, predicting, choosing
+    the rest      events, state, labels, whether a design is known, the append: what a long ledger can slow down
 
 Wall-clock and processor seconds are both kept: on a machine that is busy with other work they differ.
 """
@@ -22,9 +23,9 @@ from typing import Any
 from unittest.mock import patch
 
 import seiko
-from seiko.campaign import Campaign
+from seiko.campaign import Campaign, checkpoint
 from seiko.rewards import LastLayer, OneHot
-from seiko_bench.long_ledger import BATCH, LETTERS, write
+from seiko_bench.long_ledger import BATCH, LETTERS, goes_on, write
 from seiko_bench.tiny import make_model, tiny
 
 __all__ = ["load"]
@@ -33,11 +34,17 @@ EVENTS, FEW = 1_000_001, 20_001
 
 MODELS_OWN = (
     "seiko.campaign.history.History.fit",
-    "seiko.campaign.campaign.identities",
     "seiko.campaign.campaign.outlook",
     "seiko.campaign.campaign.predict",
     "seiko.campaign.campaign.propose",
     "seiko.models.masked_lm.MaskedLM.ingest",
+    "seiko.models.masked_lm.MaskedLMSource.load",
+)
+
+LEDGERS = (  # within those, what a long ledger can slow down
+    "seiko.campaign.known.Known.find",
+    "seiko.campaign.state.RunState.judged",
+    "seiko.campaign.state.RunState.measured",
 )
 
 
@@ -58,6 +65,11 @@ def load(out: Path, command: str, quick: bool) -> Path:
                 campaign = Campaign.open(folder / "run")
             if which != "open":
                 campaign.close()
+        behind = max(checkpoint.EVERY, written // checkpoint.SHARE) - 1
+        goes_on(campaign.ledger, written, behind)
+        campaign.close()
+        with _timed(seconds, f"open, {behind:,} events after the checkpoint"):
+            campaign = Campaign.open(folder / "run")
         labels = len(campaign.state.labels)
         own = [0.0, 0.0]
         with _timed(seconds, "ask"), _watched(own):
@@ -69,13 +81,15 @@ def load(out: Path, command: str, quick: bool) -> Path:
         with _timed(seconds, "tell"):
             campaign.tell({queries[0].id: 0.5})
         campaign.close()
+        with _timed(seconds, "open, and the next checkpoint kept"):
+            Campaign.open(folder / "run").close()
         size = (folder / "run" / "ledger.sqlite").stat().st_size
     result: dict[str, Any] = {
         "benchmark": "Load: a ledger of a million events",
         "command": command,
         "version": seiko.__version__,
         "system": f"{platform.system()}, Python {platform.python_version()}",
-        "events": written,
+        "events": written + behind + 2,
         "labels": labels,
         "what": f"one `opened`, then in turn an `asked` with {BATCH} queries and {BATCH} `told` with one label each",
         "bytes": size,
@@ -97,31 +111,32 @@ def _timed(seconds: dict[str, dict[str, float]], name: str) -> Iterator[None]:
 
 @contextmanager
 def _watched(own: list[float]) -> Iterator[None]:
-    """Add up what is spent in `MODELS_OWN`, calls inside of each other once."""
-    depth = 0
+    """Add up what is spent in `MODELS_OWN` less what of it is spent in `LEDGERS`."""
+    inside = [False]
 
-    def watch(function: Callable[..., Any]) -> Callable[..., Any]:
+    def watch(function: Callable[..., Any], model: bool) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
-            nonlocal depth
+            if inside[-1] == model:
+                return function(*args, **kwargs)
+            sign = 1 if model else -1
             wall, processor = time.perf_counter(), time.process_time()
-            depth += 1
+            inside.append(model)
             try:
                 return function(*args, **kwargs)
             finally:
-                depth -= 1
-                if depth == 0:
-                    own[0] += time.perf_counter() - wall
-                    own[1] += time.process_time() - processor
+                inside.pop()
+                own[0] += sign * (time.perf_counter() - wall)
+                own[1] += sign * (time.process_time() - processor)
 
         return watched
 
     with ExitStack() as stack:
-        for name in MODELS_OWN:
+        for name in (*MODELS_OWN, *LEDGERS):
             module, _, rest = name.rpartition(".")
             owner: Any = sys.modules.get(module) or getattr(
                 sys.modules[module.rpartition(".")[0]], module.rpartition(".")[2]
             )
-            stack.enter_context(patch(name, watch(getattr(owner, rest))))
+            stack.enter_context(patch(name, watch(getattr(owner, rest), name in MODELS_OWN)))
         yield
 
 

@@ -8,15 +8,16 @@ would measure the reward model.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count, islice
 from typing import Any
 
 from seiko import config
 from seiko.campaign import Recipe
-from seiko.campaign.ledger import Ledger
+from seiko.campaign.ledger import Ledger, NewEvent
 from seiko.campaign.ledger.events import GENESIS, Row, chained
 from seiko.config import canonical_json
 
-__all__ = ["BATCH", "write"]
+__all__ = ["BATCH", "goes_on", "write"]
 
 BATCH = 999
 LETTERS = 12
@@ -26,6 +27,12 @@ def write(place: str, recipe: Recipe, events: int) -> int:
     """Write a run with so many events (one that opens it, whole batches of `BATCH` + 1); return how many."""
     with Ledger.create(place) as ledger:
         return ledger.restore(_chain(_events(recipe, events)))
+
+
+def goes_on(ledger: Ledger, written: int, events: int) -> None:
+    """Append so many events to a run that `write` wrote with so many."""
+    new = islice(_batches((written - 1) // (BATCH + 1)), events)
+    ledger.append([NewEvent(kind, payload) for kind, payload in new], expected=written)
 
 
 def design(number: int) -> str:
@@ -42,7 +49,11 @@ def value(number: int) -> float:
 def _events(recipe: Recipe, events: int) -> Iterator[tuple[str, dict[str, Any]]]:
     written = config.to_json(recipe)
     yield "opened", {"recipe": written, "digest": config.digest(written)}
-    for batch in range((events - 1) // (BATCH + 1)):
+    yield from islice(_batches(0), (events - 1) // (BATCH + 1) * (BATCH + 1))
+
+
+def _batches(first: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    for batch in count(first):
         numbers = range(batch * BATCH, (batch + 1) * BATCH)
         yield "asked", {"round": 1, "batch": batch + 1, "queries": [_query(number) for number in numbers]}
         for number in numbers:

@@ -39,6 +39,8 @@ COLUMNS = {
     },
     "qed": {
         **{f"mean_{labels}": f"mean at {labels:,} labels" for labels in (0, 250, 500, 1000, 2000)},
+        **{f"best_of_mean_{labels}": f"best of four, at {labels:,} labels" for labels in (500, 1000, 2000)},
+        "best_of_diversity_1000": "internal diversity of those at 1,000",
         "validity_1000": "validity at 1,000",
         "diversity_1000": "internal diversity at 1,000",
         "sa_1000": "SA at 1,000",

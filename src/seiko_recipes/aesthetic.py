@@ -3,7 +3,8 @@
 As published: 15,360 labels in 4 rounds that double (1,024 to 8,192), every i.i.d. draw labelled; 50 steps of DDIM at
 eta 1 under guidance of 7.5; LoRA of rank 4 on the attention; gradient through a random number of last steps, AdamW at
 1e-3; networks on CLIP embeddings as the reward model. What differs here on purpose: both anchors are present, the KL is
-summed over dimensions (the paper's .01 of a mean over 16,384 is 6e-7 a nat), and the ridge form of the uncertainty.
+summed over dimensions (the paper's .01 of a mean over 16,384 is 6e-7 a nat), the ridge form of the uncertainty, and one
+number more that the reward model sees, the cosine of image and prompt.
 
 References:
     Uehara et al., "Feedback Efficient Online Fine-Tuning of Diffusion Models", 2024,
@@ -13,18 +14,18 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy
-from seiko.campaign import Everything, Fresh, Prompts, Recipe, Selection, TopAcquisition
+from seiko.campaign import Fresh, Prompts, Recipe
 from seiko.campaign.batches import doubling
 from seiko.campaign.prompts import read_prompts
 from seiko.models import LatentImageSource, LoRA
 from seiko.models.latent_image_source import ATTENTION
 from seiko.oracles import Aesthetic, CLIPScore, Oracle, image_oracle_named
-from seiko.rewards import MLP, Ensemble, LastLayer, Learned, RewardModel, VisionEmbedding
+from seiko.rewards import MLP, Ensemble, Identity, LastLayer, Learned, PromptedEmbedding, RewardModel, VisionEmbedding
 from seiko.updates import PPO, DirectBackprop, Guidance, Steering, Update
-from seiko_recipes.choices import strength_of
+from seiko_recipes.choices import AcquisitionName, acquisition_of, selection_of, strength_of
 
 __all__ = ["ANIMALS", "HELD_OUT", "aesthetic"]
 
@@ -73,10 +74,11 @@ def aesthetic(
 
     Args:
         model: Hub name or folder in diffusers' format.
-        oracle: aesthetic, clip, pickscore, compressibility, incompressibility, or your own as module:function, called
-            with one image's pixels and its prompt; people answer by ask and tell whatever stands here.
-        clip: CLIP on whose embeddings the reward model stands, and which "aesthetic" and "clip" ask: a hub name or a
-            folder; "aesthetic" needs ViT-L/14.
+        oracle: aesthetic, clip, pickscore, compressibility, incompressibility, your own as module:function, called
+            with one image's pixels and its prompt, or command:PROGRAM, https://..., workers:module:function; people
+            answer by ask and tell whatever stands here.
+        clip: CLIP on whose embeddings of images and prompts the reward model stands, that judges naturalness, and
+            which "aesthetic" and "clip" ask: a hub name or a folder; "aesthetic" needs ViT-L/14.
         prompts: A file of prompts to draw for, one a line; none for 45 names of animals.
         held_out: A file of prompts on which rounds are judged; none for six other animals, or for the file's own.
         method: "ucb" and "bootstrap" are SEIKO's; "greedy" has no optimism; "non-adaptive" buys all labels of the
@@ -124,8 +126,9 @@ def aesthetic(
         model=source,
         prompts=_prompts(prompts, held_out),
         oracle=_oracle(oracle, clip, noise, seed, device),
-        reward_model=_reward(method, clip, device),
-        acquisition=_acquisition(method, c),
+        view=PromptedEmbedding(model=clip, device=device),
+        reward_model=_reward(method),
+        acquisition=acquisition_of(_ACQUISITION.get(method, "greedy"), c),
         update=_update(method, learning_rate, num_steps),
         strength=strength_of(kl_budget, alpha, beta),
         steps=steps,
@@ -134,7 +137,7 @@ def aesthetic(
         naturalness=VisionEmbedding(model=clip, device=device),
         candidates=(Fresh(),),
         pool=2 * max(doubling(budget, rounds)),
-        selection=_selection(selection),
+        selection=selection_of(selection),
         budget=budget,
         rounds=rounds,
         batches=doubling(budget, rounds),
@@ -158,22 +161,15 @@ def _oracle(name: str, clip: str, noise: float, seed: int, device: str) -> Oracl
             return image_oracle_named(name, noise=noise, seed=seed)
 
 
-def _reward(method: MethodName, clip: str, device: str) -> RewardModel:
-    # embeddings of unit length have coordinates near 1 / sqrt(768): scaled to be near 1
-    network = MLP(feature=VisionEmbedding(model=clip, scale=27.7, device=device), hidden=(64, 64))
+def _reward(method: MethodName) -> RewardModel:
+    network = MLP(feature=Identity(), hidden=(64, 64))
     if method == "bootstrap":
         return Ensemble(network=network)
     return LastLayer(features=Learned(network=network))
 
 
-def _acquisition(method: MethodName, c: float) -> Acquisition:
-    match method:
-        case "ucb":
-            return UCB(c=c)
-        case "bootstrap":
-            return BootstrapMax()
-        case _:
-            return Greedy()
+_ACQUISITION: Mapping[MethodName, AcquisitionName] = {"ucb": "ucb", "bootstrap": "bootstrap"}
+"""Of the methods that are optimistic; the others trust the mean."""
 
 
 def _update(method: MethodName, learning_rate: float, num_steps: int) -> Update[Any] | Steering:
@@ -186,7 +182,3 @@ def _update(method: MethodName, learning_rate: float, num_steps: int) -> Update[
             return DirectBackprop(
                 learning_rate=learning_rate, weight_decay=1e-4, window=(1, num_steps), kept=0, outside=1
             )
-
-
-def _selection(name: Literal["everything", "top"]) -> Selection:
-    return Everything(paper=True) if name == "everything" else TopAcquisition()

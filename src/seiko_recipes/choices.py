@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy, Thompson
@@ -16,7 +17,16 @@ from seiko.campaign import (
 )
 from seiko.updates import FixedStrength, KLBudget, Strength
 
-__all__ = ["AcquisitionName", "SelectionName", "acquisition_of", "selection_of", "stop_of", "strength_of"]
+__all__ = [
+    "AcquisitionName",
+    "SelectionName",
+    "acquisition_of",
+    "check_members",
+    "final_of",
+    "selection_of",
+    "stop_of",
+    "strength_of",
+]
 
 AcquisitionName = Literal["ucb", "bootstrap", "thompson", "greedy"]
 SelectionName = Literal["top", "diverse", "everything"]
@@ -33,6 +43,19 @@ def acquisition_of(name: AcquisitionName, c: float) -> Acquisition:
             return Thompson()
         case "greedy":
             return Greedy()
+
+
+def final_of(name: AcquisitionName | None, c: float, selection: SelectionName) -> Acquisition | None:
+    """Return what the last update goes by; None for the same as before, which the paper's loop always has."""
+    return None if name is None or selection == "everything" else acquisition_of(name, c)
+
+
+def check_members(reward: str, ensembles: Sequence[str], *acquisitions: AcquisitionName | None) -> None:
+    """Raise `ValueError` if the maximum over members is asked of a reward model that has none."""
+    if "bootstrap" in acquisitions and reward not in ensembles:
+        raise ValueError(
+            f"acquisition bootstrap needs an ensemble, got reward {reward}: choose reward {' or '.join(ensembles)}"
+        )
 
 
 def selection_of(name: SelectionName) -> Selection:

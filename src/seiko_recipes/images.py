@@ -12,7 +12,15 @@ from seiko.models import UNET_LAYERS, FullFineTuning, LoRA, PixelImageSource
 from seiko.oracles import image_oracle_named
 from seiko.rewards import RBF, DigitFeatures, Ensemble, GaussianProcess, LastLayer, Learned, PixelCNN, RewardModel
 from seiko.updates import PPO, SQDF, AdjointMatching, DirectBackprop, Distill, Guidance, Steering, Update
-from seiko_recipes.choices import AcquisitionName, SelectionName, acquisition_of, selection_of, strength_of
+from seiko_recipes.choices import (
+    AcquisitionName,
+    SelectionName,
+    acquisition_of,
+    check_members,
+    final_of,
+    selection_of,
+    strength_of,
+)
 
 __all__ = ["digits", "imagenet64"]
 
@@ -52,8 +60,9 @@ def digits(
     """Draw digits with a property that is costly to measure: large or small files, thick strokes, legibility.
 
     Args:
-        oracle: incompressibility, compressibility, thickness, quality, or your own as module:function, called with one
-            image's pixels and its class; people answer by ask and tell whatever stands here.
+        oracle: incompressibility, compressibility, thickness, quality, your own as module:function, called with one
+            image's pixels and its class, or command:PROGRAM, https://..., workers:module:function; people answer by
+            ask and tell whatever stands here.
         classes: Which digits are drawn, each equally often.
         budget: Labels in all.
         rounds: Batches that they are bought in.
@@ -83,11 +92,9 @@ def digits(
         noise: Standard deviation of the measurement noise added, in units of the oracle.
         prior: The pretrained model, in diffusers' format, whose classes are the digits.
     """
-    paper = selection == "everything"
     if preset == "demo":
         budget, rounds, steps, final_steps, samples, num_steps, pool, look = 60, 2, 4, None, 16, 10, 90, 24
-    if "bootstrap" in (acquisition, final_acquisition) and reward != "ensemble":
-        raise ValueError(f"acquisition bootstrap needs an ensemble, got reward {reward}: choose reward ensemble")
+    check_members(reward, ("ensemble",), acquisition, final_acquisition)
     return Recipe(
         name="digits",
         model=PixelImageSource(
@@ -99,7 +106,7 @@ def digits(
         oracle=image_oracle_named(oracle, noise=noise, seed=seed),
         reward_model=_reward(reward),
         acquisition=acquisition_of(acquisition, c),
-        final_acquisition=None if paper or final_acquisition is None else acquisition_of(final_acquisition, c),
+        final_acquisition=final_of(final_acquisition, c, selection),
         update=_update(update, window, share, num_steps, lora is not None),
         strength=strength_of(kl_budget, alpha, beta, rate=0.1),
         steps=steps,
@@ -147,8 +154,9 @@ def imagenet64(
 
     Args:
         prior: A class-conditional `UNet2DModel` in diffusers' format: a folder or a hub name.
-        oracle: compressibility, incompressibility, or your own as module:function, called with one image's pixels and
-            the number of its class; people answer by ask and tell whatever stands here.
+        oracle: compressibility, incompressibility, your own as module:function, called with one image's pixels and the
+            number of its class, or command:PROGRAM, https://..., workers:module:function; people answer by ask and
+            tell whatever stands here.
         classes: Numbers of the classes that are drawn, with commas between, each equally often.
         budget: Labels in all.
         rounds: Batches that they are bought in.
@@ -173,8 +181,7 @@ def imagenet64(
         noise: Standard deviation of the measurement noise added, in units of the oracle.
         device: Where the model runs.
     """
-    if acquisition == "bootstrap" and reward != "ensemble":
-        raise ValueError(f"acquisition bootstrap needs an ensemble, got reward {reward}: choose reward ensemble")
+    check_members(reward, ("ensemble",), acquisition)
     tuning = FullFineTuning() if lora is None else LoRA(rank=lora, target_modules=UNET_LAYERS)
     network = PixelCNN(channels=(16, 32, 32, 32))
     return Recipe(

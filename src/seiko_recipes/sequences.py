@@ -39,7 +39,14 @@ from seiko.updates import (
     Steering,
     Update,
 )
-from seiko_recipes.choices import AcquisitionName, SelectionName, acquisition_of, selection_of, strength_of
+from seiko_recipes.choices import (
+    AcquisitionName,
+    SelectionName,
+    acquisition_of,
+    check_members,
+    selection_of,
+    strength_of,
+)
 
 __all__ = ["dna", "ehrlich", "tfbind8"]
 
@@ -105,8 +112,7 @@ def tfbind8(
         noise: Standard deviation of the measurement noise added, in units of the affinity (0 to 1).
         prior: The pretrained model.
     """
-    if acquisition == "bootstrap" and reward == "windows":
-        raise ValueError("acquisition bootstrap needs an ensemble, got reward windows: choose reward ensemble or mlp")
+    check_members(reward, ("ensemble", "mlp"), acquisition)
     symmetry = ReverseComplement()
     paper = selection == "everything"
     if paper:

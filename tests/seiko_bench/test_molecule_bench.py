@@ -13,6 +13,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from seiko.campaign import Campaign, Fresh, Library, Recipe, Remask
+from seiko.campaign.best_draws import best_of_nats
 from seiko.chemistry import FragmentAlphabet, to_symbols
 from seiko.models import Architecture
 from seiko.models.masked_lm import TokenIds, save_language_model
@@ -137,6 +138,10 @@ def test_each_method_of_qed_gives_a_curve(method: str, prior: str, tmp_path: Pat
         assert row["validity"] == 1
         assert 0 < row["diversity"] <= 1
         assert (row["kl"] == 0) == (row["labels"] == 0)
+        assert ("best_of_mean" in row) == (row["labels"] > 0 and method != "guidance")
+        if "best_of_mean" in row:
+            assert record[f"best_of_mean_{row['labels']}"] == row["best_of_mean"] != row["mean"]
+            assert row["best_of_kl"] == pytest.approx(row["kl"] + best_of_nats(qed.BEST_OF))
     assert record["seed"] == 0
     assert record["best"] >= 0
     assert as_json(qed.qed(prior).methods[method](0, tmp_path / "run", True)) == record, "a finished run stays as it is"

@@ -7,31 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from seiko import config
 from seiko.campaign import Campaign, run
 from seiko.models import RandomPipeline
-from seiko.models.random_pipeline import FAMILY_NAMES, clip_tokenizer
+from seiko.models.random_pipeline import FAMILY_NAMES
 from seiko.updates import DirectBackprop
 from seiko_recipes.aesthetic import aesthetic
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return a tiny CLIP whose embeddings have the 768 numbers that the aesthetic head reads."""
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
-
-    folder, tokenizer = tmp_path_factory.mktemp("clip"), clip_tokenizer()
-    both = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1}
-    text = {**both, "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
-    vision = {**both, "image_size": 16, "patch_size": 8}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=768)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    CLIPImageProcessor(size={"shortest_edge": 16}, crop_size=16).save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@
                      or more than .3 infeasible
     diversity        mean distance below the domain's least, or below .3 of the first round's
     repeats          distinct share of fresh samples < .5 of what uniform draws would give
+    naturalness, alignment
+                     of images: see `seiko.campaign.naturalness`
     over-optimisation
                      E_{p^(i-1)}[r_hat_(i-1)] above the upper end of the 95 % t-interval of the mean of batch i, drawn
                      from p^(i-1), by more than half a standard deviation of all labels;
@@ -31,18 +33,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from seiko.campaign.naturalness import drifted
 from seiko.campaign.state import RoundReport, RunState
 
 __all__ = ["Alarm", "AlarmName", "alarms", "least_diversity"]
 
-AlarmName: TypeAlias = Literal["kl", "calibration", "feasibility", "diversity", "repeats", "over-optimisation"]
+AlarmName: TypeAlias = Literal[
+    "kl", "calibration", "feasibility", "diversity", "repeats", "over-optimisation", "naturalness", "alignment"
+]
 
 KL_SLACK = 1.2
 SURE = 0.01  # chance of a false alarm, each rule
 LEAST_COVERAGE = 0.9
 FEWER_FEASIBLE = 0.1
 MOST_INFEASIBLE = 0.3
-# Mean pairwise distance, by kind of design; images are judged against the pretrained model's own, in `report.images`.
+# Mean pairwise distance, by kind of design; images are judged against the pretrained model's own.
 LEAST_DIVERSITY = {"smiles": (0.4, "in Tanimoto distance"), "image": (0.0, "")}
 LEAST_LETTERS = (1.0, "positions")
 LETTERS = ("dna", "protein", "tokens")
@@ -88,6 +93,8 @@ def alarms(state: RunState, kl_budget: float | None, space: float | None = None)
     found += _feasibility(state, last)
     found += _diversity(state, last, space)
     found += _over_optimised(state, last)
+    if last.naturalness is not None:
+        found += [Alarm(name=name, sentence=words) for name, words in drifted(last.naturalness, last.diversity)]
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ that the model cannot read is refused, and so is one that the run has asked for 
 from __future__ import annotations
 
 import hashlib
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 from seiko.campaign.errors import LabelConflict
 from seiko.campaign.identity import identities
+from seiko.campaign.known import Known
 from seiko.campaign.state import Query, RunState
 from seiko.campaign.taking import as_labels, label_rows, new_labels
 from seiko.designs import IMAGE, INVALID, Design
@@ -23,7 +25,7 @@ from seiko.models import DiffusionModel, ModelPolicy, Observing
 from seiko.oracles import Label
 from seiko.rewards import Symmetry
 
-__all__ = ["attached_rows", "kind_of", "own_designs", "read_design"]
+__all__ = ["attached_rows", "kind_of", "read_design"]
 
 
 def kind_of(state: RunState, model: DiffusionModel[Transition]) -> str:
@@ -49,15 +51,6 @@ def read_design(model: DiffusionModel[Transition], design: Design) -> Design:
     return model.export(model.ingest([design]))[0]
 
 
-def own_designs(state: RunState, model: DiffusionModel[Transition], same: Symmetry | None) -> dict[str, Query]:
-    """Return the queries of a run by the identity of their design."""
-    queries = list(state.queries.values())
-    if not queries:
-        return {}
-    names = identities(model, [query.design for query in queries], same)
-    return dict(zip(names, queries, strict=True))
-
-
 def attached_rows(
     state: RunState,
     model: DiffusionModel[Transition],
@@ -76,10 +69,10 @@ def attached_rows(
         ValueError: If a design is none of the model's, or a measurement failed.
         LabelConflict: If a design was asked for, or has another label already.
     """
-    known = own_designs(state, model, same)
+    known, new = Known(state, model, same), dict[str, Query]()
     labels: dict[str, list[Label]] = {}
     designs: dict[str, Design] = {}
-    number = sum(1 for query in state.queries.values() if not query.own)
+    number, _ = state.batch_of(0)
     for design, value in given.items():
         told = as_labels(design.content, value)
         if any(label.status == "failed" for label in told):
@@ -91,10 +84,10 @@ def attached_rows(
                 f"{design.content!r} is no design of this run's model ({error}); nothing was taken"
             ) from error
         [name] = identities(model, [spelt], same)
-        query = known.get(name)
+        query = new.get(name) or known.of(spelt)
         if query is None:
             number += 1
-            query = known[name] = Query(id=f"0-{number:04d}", design=spelt, round=0, source="attached")
+            query = new[name] = Query(id=f"0-{number:04d}", design=spelt, round=0, source="attached")
         elif query.own:
             raise LabelConflict(
                 f"{design.content!r} was asked for as query {query.id}: tell its label under that id; nothing was taken"
@@ -105,13 +98,9 @@ def attached_rows(
                 "second measurement as another replicate; nothing was taken"
             )
         labels[query.id], designs[query.id] = told, query.design
-    new = new_labels(_with(state, known), labels)
-    return [_row(id, designs[id], found) for id, found in new.items()]
-
-
-def _with(state: RunState, known: Mapping[str, Query]) -> RunState:
-    queries = state.queries | {query.id: query for query in known.values()}
-    return RunState(queries=queries, labels=state.labels, records=state.records)
+    queries = ChainMap({query.id: query for query in new.values()}, state.queries)
+    found = new_labels(RunState(queries=queries, labels=state.labels, records=state.records), labels)
+    return [_row(id, designs[id], told) for id, told in found.items()]
 
 
 def _row(id: str, design: Design, labels: Sequence[Label]) -> dict[str, Any]:

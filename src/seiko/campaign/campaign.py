@@ -33,7 +33,6 @@ from seiko.campaign.errors import (
 )
 from seiko.campaign.foresight import outlook
 from seiko.campaign.history import History
-from seiko.campaign.identity import identities
 from seiko.campaign.ledger import Ledger, LedgerConflict, NoRun, RunExists
 from seiko.campaign.pairs import equipped
 from seiko.campaign.proposal import predict, propose
@@ -219,20 +218,20 @@ class Campaign(Told):
             state, recipe = self.state, self.recipe
             if self.done:
                 return []
-            asked = state.asked(state.round)
+            asked, last = state.batch_of(state.round)
             left = max(0, recipe.budget - state.charged)
             if n is None:
                 planned = batch_size(left, recipe.rounds, recipe.batches, len(state.reports))
                 more = 0 if asked and not another else max(1, planned)
             else:
-                more = n if another else max(0, n - len(asked))
+                more = n if another else max(0, n - asked)
             if more > left:
                 raise BudgetSpent(f"{more} more labels are asked for, the budget of {recipe.budget} has {left} left")
             if more == 0:
                 return self._with_files(state.pending(state.round))
             self.ledger.require_writable()
-            batch = max((query.batch for query in asked), default=1) + (1 if another and asked else 0)
-            queries = self._choose(state, more, len(asked), batch, progress)
+            batch = max(1, last) + (1 if another and asked else 0)
+            queries = self._choose(state, more, asked, batch, progress)
             self._keep(query.design for query in queries)
             rows = [_query_row(query) for query in queries]
             if not self._append_slowly("asked", {"round": state.round, "batch": batch, "queries": rows}, more):
@@ -257,7 +256,7 @@ class Campaign(Told):
             state = self.state
             if (why := self.stopped_because) is not None:
                 raise BudgetSpent(f"{why}; start another run to go on")
-            if not state.asked(state.round):
+            if not state.batch_of(state.round)[0]:
                 raise NothingAsked(f"round {state.round} has no batch yet: ask first")
             pending = state.pending(state.round)
             if pending and not without_pending:
@@ -275,7 +274,13 @@ class Campaign(Told):
             return report
 
     def sample(
-        self, n: int, *, seed: int = 0, round: int | None = None, prompts: Sequence[str] | None = None
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        round: int | None = None,
+        prompts: Sequence[str] | None = None,
+        best_of: int = 1,
     ) -> list[Design]:
         """Draw fresh designs from the model after a round.
 
@@ -284,12 +289,13 @@ class Campaign(Told):
             seed: Other seeds give other designs.
             round: 0 is the pretrained model; None the last finished round.
             prompts: What to draw for, each equally often in the mean; None for those that rounds are judged on.
+            best_of: Each design is the best of so many draws by what the round aimed at (see `BestOf`).
 
         Raises:
-            ValueError: If that round is not finished.
+            ValueError: If that round is not finished, or the best is asked for where nothing was learnt yet.
             NoPrompts: If there are prompts and the model takes none.
         """
-        return self._sampled(draw_designs, n, seed, round, prompts)
+        return self._sampled(draw_designs, n, seed, round, prompts, best_of)
 
     def sample_states(
         self, n: int, *, seed: int = 0, round: int | None = None, prompts: Sequence[str] | None = None
@@ -304,6 +310,7 @@ class Campaign(Told):
         seed: int,
         round: int | None,
         prompts: Sequence[str] | None,
+        best_of: int = 1,
     ) -> T:
         if n < 1:
             raise ValueError(f"n must be a positive number of designs, got {n}")
@@ -312,7 +319,8 @@ class Campaign(Told):
         if not 0 <= round <= finished:
             raise ValueError(f"round must be one of 0 (pretrained) to {finished} (the last finished), got {round}")
         try:
-            return draw(self._history.sampler(round, prompts), self._history.seed(0, Purpose.SAMPLE) + seed, n)
+            sampler = self._history.sampler(round, prompts, best_of)
+            return draw(sampler, self._history.seed(0, Purpose.SAMPLE) + seed, n)
         finally:
             self._load(finished)
 
@@ -347,16 +355,13 @@ class Campaign(Told):
 
     def _choose(self, state: RunState, count: int, already: int, batch: int, progress: Progress) -> list[Query]:
         recipe, history, finished = self.recipe, self._history, len(state.reports)
-        known = [query.design for query in state.queries.values()]
-        if recipe.same is not None:  # which are the same is seen from states, and an image's is in its file
-            known = [history.with_file(design) for design in known]
         model = history.model
         belief, objective = outlook(history)
         proposal = propose(
             recipe,
             model,
             history.parents(finished),
-            identities(model, known, recipe.same),
+            history.known,
             objective,
             count,
             history.seed(state.round, Purpose.ASK) + 7919 * already,
@@ -365,7 +370,7 @@ class Campaign(Told):
         )
         predicted: Sequence[tuple[float | None, float | None]] = [(None, None)] * count
         if belief is not None:
-            predicted = predict(belief, model, proposal)
+            predicted = predict(belief, model, proposal, recipe.view)
         return [
             Query(
                 id=f"{state.round}-{already + i + 1:04d}",
@@ -390,6 +395,7 @@ class Campaign(Told):
         if versions is not None:
             versions.remember()
         progress("fit", 0, 1, {})
+        history.embed(lambda done, total: progress("fit", done, total, {}))
         belief = history.fit(round)
         steps = recipe.steps if round < recipe.rounds else recipe.final_steps or recipe.steps
         moved = advance_model(

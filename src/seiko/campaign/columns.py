@@ -1,10 +1,10 @@
-"""Write many objects of one class as columns of JSON, and make them again fast: a million take seconds, not a minute.
+"""Keep many objects of one class as columns; make them again one by one or all at once, none before it is asked for.
 
     dataclass          one column a field
     X | None           where there is one, and those that there are
     list, tuple, set   lengths, and all items in a row; a tuple of fixed length, one column a place
     dict               lengths, keys and values in a row
-    text, enumeration  numbers into a list of the distinct ones, where those are few
+    anything else      a vector; see `seiko.campaign.vectors`
 
 What to expect is read from the annotations. Objects are made without their constructors, which have checked the same
 values before: only what a hash protects is to be read back.
@@ -17,74 +17,169 @@ import dataclasses
 import types
 import typing
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from itertools import accumulate, chain, pairwise, repeat
-from typing import Any, Literal, Union
+from itertools import chain, pairwise, repeat
+from typing import Any, Generic, Literal, TypeVar, Union
 
-__all__ = ["NotColumns", "pack", "shape", "unpack"]
+import numpy as np
+from numpy.typing import NDArray
 
-_FEW = 256
+from seiko.campaign.vectors import Column, Reader, Rows, Vector, Writer, pack_vector, vector
+
+__all__ = ["NotColumns", "Objects", "Patched", "column", "pack", "shape", "written"]
+
+T = TypeVar("T")
+
 _UNIONS = (Union, types.UnionType)
 _LEAVES = (Any, bool, int, float, str, type(None))
+_MAKE: dict[str, type] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 
 
 class NotColumns(TypeError):
     """An annotation is of a kind that cannot be written as columns."""
 
 
-def pack(values: Sequence[Any], hint: Any) -> Any:
-    """Return values of one annotation as JSON.
+class Objects(Generic[T]):
+    """Objects of one class, a column a field.
+
+    Args:
+        cls: The class.
+        columns: By field; what they leave out has its default.
+        count: How many objects there are.
+    """
+
+    def __init__(self, cls: type[T], columns: Mapping[str, Column[Any]], count: int) -> None:
+        self.cls, self.columns, self._count = cls, columns, count
+        self._fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # checked where the hint was read
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, at: int) -> T:
+        made = object.__new__(self.cls)
+        for field in self._fields:
+            column = self.columns.get(field.name)
+            object.__setattr__(made, field.name, _default(field) if column is None else column[at])
+        return made
+
+    def take(self, rows: Rows | None = None) -> list[T]:
+        """Return those of some rows, or all, a field at a time: the loops are the interpreter's own."""
+        count = self._count if rows is None else len(rows)
+        made = list(map(object.__new__, repeat(self.cls, count)))
+        for field in self._fields:
+            column = self.columns.get(field.name)
+            if column is not None:
+                values: Iterable[Any] = column.take(rows)
+            elif field.default_factory is not dataclasses.MISSING:
+                values = [field.default_factory() for _ in range(count)]
+            else:
+                values = repeat(field.default, count)
+            deque(map(object.__setattr__, made, repeat(field.name), values), maxlen=0)
+        return made
+
+    def vector(self, name: str) -> Vector:
+        """Return the column of a field that holds plain values."""
+        found = self.columns[name]
+        if not isinstance(found, Vector):
+            raise TypeError(f"{self.cls.__name__}.{name} is no column of plain values")
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Patched:
+    """A column as it is now: some values are others, and some have come since.
+
+    Args:
+        column: As it was; None for empty.
+        changed: Values by row.
+        added: Those that follow.
+    """
+
+    column: Column[Any] | None
+    changed: Mapping[int, Any]
+    added: Sequence[Any]
+
+    def field(self, name: str) -> Patched:
+        """Return the column of a field of its objects."""
+        assert self.column is None or isinstance(self.column, Objects)
+        column = None if self.column is None else self.column.columns[name]
+        changed = {row: getattr(value, name) for row, value in self.changed.items()}
+        return Patched(column, changed, [getattr(value, name) for value in self.added])
+
+    def all(self) -> list[Any]:
+        """Return all values."""
+        values = [*(() if self.column is None else self.column.take()), *self.added]
+        for row, value in self.changed.items():
+            values[row] = value
+        return values
+
+    def __len__(self) -> int:
+        return (0 if self.column is None else len(self.column)) + len(self.added)
+
+
+def pack(values: Sequence[Any] | Patched, hint: Any, writer: Writer) -> Any:
+    """Keep values of one annotation; return where and how, as JSON.
 
     Raises:
         NotColumns: If the annotation is of another kind than those above.
     """
     kind, inner = _kind(hint)
+    if kind == "object":
+        now = values if isinstance(values, Patched) else Patched(None, {}, values)
+        return {"n": len(now), "of": {name: pack(now.field(name), of, writer) for name, of in inner.items()}}
+    if isinstance(values, Patched):
+        values = values.all()
     match kind:
         case "leaf":
-            return _pack_text(values) if hint is str or typing.get_origin(hint) is Literal else list(values)
+            return pack_vector(values, writer)
         case "enum":
-            return _pack_text([value.value for value in values])
+            return pack_vector([value.value for value in values], writer)
         case "places":
-            return [pack([value[at] for value in values], of) for at, of in enumerate(inner)]
+            return {
+                "n": len(values),
+                "of": [pack([value[at] for value in values], of, writer) for at, of in enumerate(inner)],
+            }
         case "maybe":
-            return {"is": [int(value is not None) for value in values],
-                    "of": pack([value for value in values if value is not None], inner)}  # fmt: skip
-        case "object":
-            return {name: pack([getattr(value, name) for value in values], of) for name, of in inner.items()}
+            there = [value is not None for value in values]
+            some = [value for value in values if value is not None]
+            return {"is": pack_vector(there, writer), "of": pack(some, inner, writer)}
         case "mapping":
             keys, of = inner
             return {
-                "n": [len(value) for value in values],
-                "keys": pack([key for value in values for key in value], keys),
-                "of": pack([item for value in values for item in value.values()], of),
+                "ends": _ends(values, writer),
+                "keys": pack([key for value in values for key in value], keys, writer),
+                "of": pack([item for value in values for item in value.values()], of, writer),
             }
     if kind in ("set", "frozenset"):
         values = [sorted(value) for value in values]
-    return {"n": [len(value) for value in values], "of": pack([item for value in values for item in value], inner)}
+    return {"ends": _ends(values, writer), "of": pack([item for value in values for item in value], inner, writer)}
 
 
-def unpack(data: Any, hint: Any) -> list[Any]:
+def column(tree: Any, hint: Any, reader: Reader) -> Column[Any]:
     """Return the values that `pack` was given."""
     kind, inner = _kind(hint)
     match kind:
         case "leaf":
-            return _unpack_text(data) if hint is str or typing.get_origin(hint) is Literal else data
+            return vector(tree, reader)
         case "enum":
-            return _unpack_text(data, {member.value: member for member in hint})
+            return _Members(vector(tree, reader), {member.value: member for member in hint})
         case "places":
-            return list(zip(*(unpack(column, of) for column, of in zip(data, inner, strict=True)), strict=True))
+            return _Places([column(part, of, reader) for part, of in zip(tree["of"], inner, strict=True)], tree["n"])
         case "maybe":
-            some = iter(unpack(data["of"], inner))
-            return [next(some) if there else None for there in data["is"]]
+            return _Maybe(vector(tree["is"], reader), column(tree["of"], inner, reader))
         case "object":
-            return _made(hint, {name: unpack(data[name], of) for name, of in inner.items()})
+            return Objects(hint, {name: column(tree["of"][name], of, reader) for name, of in inner.items()}, tree["n"])
         case "mapping":
-            keys, of = inner
-            pairs = list(zip(unpack(data["keys"], keys), unpack(data["of"], of), strict=True))
-            return [dict(part) for part in _parts(pairs, data["n"])]
-    make = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[kind]
-    return [make(part) for part in _parts(unpack(data["of"], inner), data["n"])]
+            pairs = _Places([column(tree["keys"], inner[0], reader), column(tree["of"], inner[1], reader)])
+            return _Parts(pairs, reader.array(tree["ends"]), dict)
+    return _Parts(column(tree["of"], inner, reader), reader.array(tree["ends"]), _MAKE[kind])
+
+
+def written(values: Sequence[Any], hint: Any) -> bytes:
+    """Return a file of its own with these values."""
+    writer = Writer()
+    return writer.sealed(pack(values, hint, writer))
 
 
 def shape(hint: Any) -> str:
@@ -97,6 +192,93 @@ def shape(hint: Any) -> str:
     if kind == "enum":
         return f"{hint.__name__}({', '.join(str(member.value) for member in hint)})"
     return f"{kind}[{', '.join(shape(of) for of in (inner if kind in ('mapping', 'places') else (inner,)))}]"
+
+
+class _Members:
+    """Members of an enumeration."""
+
+    def __init__(self, values: Vector, meaning: dict[Any, Any]) -> None:
+        self._values, self._meaning = values, meaning
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, at: int) -> Any:
+        return self._meaning[self._values[at]]
+
+    def take(self, rows: Rows | None = None) -> list[Any]:
+        return list(map(self._meaning.__getitem__, self._values.take(rows)))
+
+
+class _Places:
+    """Tuples of fixed length."""
+
+    def __init__(self, columns: list[Column[Any]], count: int | None = None) -> None:
+        self._columns, self._count = columns, len(columns[0]) if count is None else count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, at: int) -> tuple[Any, ...]:
+        return tuple(column[at] for column in self._columns)
+
+    def take(self, rows: Rows | None = None) -> list[tuple[Any, ...]]:
+        return list(zip(*(column.take(rows) for column in self._columns), strict=True))
+
+
+class _Maybe:
+    """Values and None."""
+
+    def __init__(self, there: Vector, some: Column[Any]) -> None:
+        self._there, self._some = there, some
+        self._before: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self._there)
+
+    def __getitem__(self, at: int) -> Any:
+        return self._some[int(self._ranks()[at])] if self._there[at] else None
+
+    def take(self, rows: Rows | None = None) -> list[Any]:
+        there = self._there.take(rows)
+        if rows is None:
+            some = iter(self._some.take())
+        else:
+            some = iter(self._some.take(self._ranks()[rows][np.array(there, dtype=bool)]))
+        return [next(some) if one else None for one in there]
+
+    def _ranks(self) -> NDArray[np.int64]:
+        if self._before is None:
+            self._before = np.cumsum(self._there.equal(True)) - 1
+        return self._before
+
+
+class _Parts:
+    """Lists, tuples, sets and mappings: pieces of one column."""
+
+    def __init__(self, items: Column[Any], ends: NDArray[Any], make: type) -> None:
+        self._items, self._ends, self._make = items, ends, make
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, at: int) -> Any:
+        start, end = int(self._ends[at - 1]) if at else 0, int(self._ends[at])
+        return self._make(self._items[item] for item in range(start, end))
+
+    def take(self, rows: Rows | None = None) -> list[Any]:
+        if rows is not None:
+            return [self[int(row)] for row in rows]
+        items = self._items.take()
+        return [self._make(items[start:end]) for start, end in pairwise(chain((0,), self._ends.tolist()))]
+
+
+def _ends(values: Sequence[Any], writer: Writer) -> Any:
+    return writer.put(np.cumsum(np.fromiter(map(len, values), np.uint32, len(values)), dtype=np.uint32))
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def _kind(hint: Any) -> tuple[str, Any]:
@@ -121,45 +303,7 @@ def _kind(hint: Any) -> tuple[str, Any]:
         return "places", args
     if isinstance(hint, type) and issubclass(hint, dict):
         return _kind(hint.__orig_bases__[0])  # type: ignore[attr-defined]
-    if origin in (dict, collections.abc.Mapping):
+    if origin in (dict, collections.abc.Mapping, collections.abc.MutableMapping):
         # a mapping of anything is JSON already
         return ("leaf", None) if args[1] in (Any, object) else ("mapping", args)
     raise NotColumns(f"{hint} cannot be written as columns")
-
-
-def _made(cls: Any, columns: dict[str, list[Any]]) -> list[Any]:
-    """Make objects without their constructor, a field at a time: the loops are the interpreter's own."""
-    count = len(next(iter(columns.values()), []))
-    made = list(map(object.__new__, repeat(cls, count)))
-    for field in dataclasses.fields(cls):
-        if field.name in columns:
-            values: Iterable[Any] = columns[field.name]
-        elif field.default_factory is not dataclasses.MISSING:
-            values = [field.default_factory() for _ in range(count)]
-        else:
-            values = repeat(field.default, count)
-        deque(map(object.__setattr__, made, repeat(field.name), values), maxlen=0)
-    return made
-
-
-def _parts(items: list[Any], lengths: list[int]) -> list[list[Any]]:
-    if len(lengths) == 1:
-        return [items]
-    return [items[start:end] for start, end in pairwise(chain((0,), accumulate(lengths)))]
-
-
-def _pack_text(values: Sequence[str]) -> Any:
-    numbers: dict[str, int] = {}
-    coded = []
-    for value in values:
-        if len(numbers) > _FEW:
-            return list(values)
-        coded.append(numbers.setdefault(value, len(numbers)))
-    return {"few": list(numbers), "at": coded}
-
-
-def _unpack_text(data: Any, meaning: dict[Any, Any] | None = None) -> list[Any]:
-    if isinstance(data, list):
-        return data if meaning is None else [meaning[value] for value in data]
-    few = data["few"] if meaning is None else [meaning[value] for value in data["few"]]
-    return list(map(few.__getitem__, data["at"]))

@@ -13,15 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seiko.campaign.observing import are_images, observe_states
+from seiko.campaign.observing import are_images, observe_states, shown
 from seiko.campaign.prompts import prompted
 from seiko.campaign.sampler import Look, ModelSampler, Sampler, at_a_time, chunk
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
-from seiko.metrics.images import PixelStatistics, feature_shift
+from seiko.metrics.images import PixelStatistics, PromptFit, feature_shift, prompt_fit
 from seiko.models import DiffusionModel
-from seiko.rewards import Belief, Feature
+from seiko.rewards import Belief, Feature, PromptFeature
+from seiko.rewards.features import Aligned
 
 __all__ = ["SHOWN", "Seen", "compare_images", "see", "spread", "tell_prompts"]
 
@@ -52,6 +53,7 @@ def see(
     prompts: list[str] | None,
     belief: Belief | None,
     feature: Feature | None = None,
+    view: Feature | PromptFeature | None = None,
 ) -> Seen:
     """Look at final states part by part, keeping of each what the report needs.
 
@@ -61,21 +63,23 @@ def see(
         prompts: What they were drawn for.
         belief: The fit.
         feature: Of images; None for `PixelStatistics`.
+        view: What the belief sees of an image; None for its pixels.
     """
     designs: list[Design] = []
     believed, features = [], []
     for part in torch.split(x_0, at_a_time(model)):
-        found = model.export(part)
+        first = len(designs)
+        found = prompted(model.export(part), None if prompts is None else prompts[first : first + len(part)])
         if belief is not None or are_images(found):
             observed = observe_states(model, part, found)
             if belief is not None:
-                believed.append(belief.posterior(observed).mean)
+                believed.append(belief.posterior(shown(view, observed, found)).mean)
             if are_images(found):
                 features.append((feature or PixelStatistics())(observed).cpu())
-        shown = max(0, SHOWN - len(designs))
-        designs += [*found[:shown], *(replace(design, data=None) for design in found[shown:])]
+        with_file = max(0, SHOWN - len(designs))
+        designs += [*found[:with_file], *(replace(design, data=None) for design in found[with_file:])]
     return Seen(
-        designs=prompted(designs, prompts),
+        designs=designs,
         prompts=prompts,
         believed=torch.cat(believed) if believed else None,
         features=torch.cat(features) if features else None,
@@ -105,6 +109,7 @@ def compare_images(
     belief: Belief | None,
     feature: Feature | None,
     keep: Callable[[bytes], object],
+    view: Feature | PromptFeature | None = None,
 ) -> dict[str, Any]:
     """Draw the same for the pretrained model, and return the fields of `RoundReport` that are about images.
 
@@ -115,12 +120,13 @@ def compare_images(
         belief: The fit.
         feature: As for `see`.
         keep: Keeps the file of an image under its SHA-256.
+        view: As for `see`.
     """
     model, given = sampler.model, sampler.conditioner
     pretrained = ModelSampler(model, given and given.together(sampler.population), "pretrained")
     size = chunk(sampler)
     x_0 = torch.cat([pretrained.draw(noise[i : i + size]) for i in range(0, len(noise), size)])
-    before = see(model, x_0, seen.prompts, belief, feature)
+    before = see(model, x_0, seen.prompts, belief, feature, view)
     assert seen.features is not None  # they are images
     assert before.features is not None
     for design in (*before.designs, *seen.designs):
@@ -138,6 +144,8 @@ def compare_images(
         for row, (a, b) in enumerate(zip(before.designs, seen.designs, strict=True))
         if a.data is not None and b.data is not None
     )
+    fit = _fit(feature, seen)
+    fit_before = _fit(feature, before)
     return {
         "images": tuple(pairs),
         "naturalness": NaturalnessReport(
@@ -147,8 +155,20 @@ def compare_images(
             frechet=shift.frechet,
             shift=shift.shift,
             diversity_before=spread(model, x_0),
+            alignment=None if fit is None else fit.own,
+            alignment_before=None if fit_before is None else fit_before.own,
+            alignment_chance=None if fit_before is None else fit_before.others,
         ),
     }
+
+
+def _fit(feature: Feature | None, seen: Seen) -> PromptFit | None:
+    """Return how well images fit their prompts; None without prompts, or where the features read no text."""
+    if not isinstance(feature, Aligned) or seen.prompts is None or seen.features is None:
+        return None
+    distinct = sorted(set(seen.prompts))
+    cosines = feature.cosines(seen.features, distinct)
+    return None if cosines is None else prompt_fit(cosines, torch.tensor([distinct.index(p) for p in seen.prompts]))
 
 
 def spread(model: DiffusionModel[Transition], x: State) -> float:

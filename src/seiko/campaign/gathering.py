@@ -6,7 +6,7 @@ and nobody knows it yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -14,14 +14,15 @@ from torch import Tensor
 
 from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.identity import keys_of
-from seiko.campaign.observing import are_images, observe_states
+from seiko.campaign.known import Known
+from seiko.campaign.observing import are_images, observe_states, shown
 from seiko.campaign.prompts import prompted
 from seiko.campaign.sampler import Sampler, at_a_time, chunk
 from seiko.campaign.screens import Screen, sendable
 from seiko.designs import IMAGE, Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
-from seiko.rewards import Symmetry
+from seiko.rewards import Feature, PromptFeature, Symmetry
 
 __all__ = ["Gathering", "observed", "readable"]
 
@@ -31,18 +32,26 @@ class Gathering:
 
     Args:
         sampler: What sources draw by; its model is the language of the designs.
-        known: Identities that must not be sent again.
+        known: What must not be sent again: identities, or what finds them among a run's queries.
         screens: What is never sent.
         same: Designs that it maps onto each other are one.
+        view: What a score sees of an image; None for its pixels.
     """
 
     def __init__(
-        self, sampler: Sampler, known: Iterable[str], screens: tuple[Screen, ...], same: Symmetry | None
+        self,
+        sampler: Sampler,
+        known: Iterable[str] | Known,
+        screens: tuple[Screen, ...],
+        same: Symmetry | None,
+        view: Feature | PromptFeature | None = None,
     ) -> None:
         self.designs: list[Design] = []
         self.sources: list[str] = []
-        self._model, self._sampler, self._known = sampler.model, sampler, set(known)
-        self._screens, self._same = screens, same
+        self._model, self._sampler = sampler.model, sampler
+        self._asked = known if isinstance(known, Known) else None
+        self._known = set() if isinstance(known, Known) else set(known)
+        self._screens, self._same, self._view = screens, same, view
         self._parts: list[State] = []
 
     def __len__(self) -> int:
@@ -63,8 +72,7 @@ class Gathering:
                 return
             found = prompted(self._model.export(drawn), self._sampler.prompts(noise))
             rows = [row for row in sendable(found, self._screens) if readable(self._model, found[row])]
-            keys = keys_of(self._model, drawn[rows], [found[row] for row in rows], self._same)
-            new = [rows[i] for i in self._new(keys)]
+            new = [rows[i] for i in self._new(drawn[rows], [found[row] for row in rows])]
             self._parts.append(drawn[new])
             self.designs += [found[row] for row in new]
             self.sources += [source.source] * len(new)
@@ -74,15 +82,19 @@ class Gathering:
         if first == len(self):
             return torch.zeros(0)
         with torch.no_grad():
-            return torch.cat([score(part) for part in observed(self._model, self.x[first:], self.designs[first:])])
+            parts = observed(self._model, self.x[first:], self.designs[first:], self._view)
+            return torch.cat([score(part) for part in parts])
 
-    def _new(self, keys: list[str]) -> list[int]:
-        """Return the rows whose key was not seen, and remember them."""
+    def _new(self, x: State, designs: Sequence[Design]) -> list[int]:
+        """Return the rows of designs that nobody knows, and remember them."""
         rows = []
+        keys = keys_of(self._model, x, designs, self._same)
+        asked = [None] * len(keys) if self._asked is None else self._asked.find(x, designs, keys)
         for row, key in enumerate(keys):
             if key not in self._known:
                 self._known.add(key)
-                rows.append(row)
+                if asked[row] is None:
+                    rows.append(row)
         return rows
 
 
@@ -97,8 +109,11 @@ def readable(model: DiffusionModel[Transition], design: Design) -> bool:
     return True
 
 
-def observed(model: DiffusionModel[Transition], x: State, designs: list[Design]) -> Iterator[Tensor]:
+def observed(
+    model: DiffusionModel[Transition], x: State, designs: list[Design], view: Feature | PromptFeature | None = None
+) -> Iterator[Tensor]:
     """Yield what the reward model sees of designs, part by part."""
     size = at_a_time(model) if are_images(designs) else 4096
     for start in range(0, len(designs), size):
-        yield observe_states(model, x[start : start + size], designs[start : start + size])
+        part = designs[start : start + size]
+        yield shown(view, observe_states(model, x[start : start + size], part), part)

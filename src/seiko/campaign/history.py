@@ -10,23 +10,27 @@ Fits and draws are seeded by round, so that all of this is the same in every pro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from seiko.acquisition import Feasible, Objective
-from seiko.campaign.artifacts import Artifacts
+from seiko.campaign.aiming import standardised
+from seiko.campaign.artifacts import Artifacts, ArtifactStore
+from seiko.campaign.best_draws import BestOf
 from seiko.campaign.candidates import Labelled
 from seiko.campaign.comparisons import answers
-from seiko.campaign.observing import observe_designs, with_file
+from seiko.campaign.embeddings import FILE, Embeddings
+from seiko.campaign.known import Known
+from seiko.campaign.observing import are_images, observe_designs, shown, with_file
 from seiko.campaign.prompts import Conditioner, conditioner_of
 from seiko.campaign.properties import fit_properties, properties_of, pushing, this_round
 from seiko.campaign.recipe import Recipe
-from seiko.campaign.round import standardised
 from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
 from seiko.campaign.seeds import Purpose, seed_of
+from seiko.campaign.standing import Measured
 from seiko.campaign.state import Query, RunState
 from seiko.designs import Design
 from seiko.diffusion import Transition
@@ -55,11 +59,17 @@ class History:
         self._problems: dict[int, Problem[Transition] | None] = {0: None}
         self._conditioners: dict[tuple[str, ...], Conditioner] = {}
         self._live: tuple[int, str | None] = (0, None)  # (rounds, artifact) of the weights in the model
+        self._read: tuple[tuple[int | None, ...], Measured, Tensor | None] | None = None  # labels read last, as states
 
     @cached_property
     def model(self) -> DiffusionModel[Transition]:
         """The model, with the weights that were loaded last."""
         return self.recipe.model.load()
+
+    @cached_property
+    def known(self) -> Known:
+        """What finds designs among the run's queries."""
+        return Known(self.state, self.model, self.recipe.same, self.with_file)
 
     # ------------------------------------------------------ the round that is open
 
@@ -70,9 +80,10 @@ class History:
         """
         if isinstance(self.model, Observing):
             return Labelled(torch.empty(0, *self.model.event_shape), torch.empty(0))
-        pairs = self.state.values()
-        x = self.model.ingest([self.with_file(query.design) for query, _ in pairs])
-        return Labelled(x, torch.tensor([label.value for _, label in pairs], dtype=torch.float32))
+        told, x = self._told(None)
+        if x is None:
+            x = self.model.ingest([self.with_file(design) for design in told.designs])
+        return Labelled(x, torch.from_numpy(told.values).to(torch.float32))
 
     def with_file(self, design: Design) -> Design:
         """Return a design with its file, if it is an image."""
@@ -108,6 +119,8 @@ class History:
     def _compared(self, up_to: int | None) -> list[Query]:
         """Return the queries that are in a comparison, in the order asked."""
         named = {id for told in self.state.comparisons.up_to(up_to) for id in (told.winner, told.loser)}
+        if not named:
+            return []
         return [query for query in self.state.queries.values() if query.id in named]
 
     def _fit_with(self, model: PreferenceRewardModel, compared: list[Query], round: int, up_to: int | None) -> Belief:
@@ -124,17 +137,46 @@ class History:
 
     def measured(self, up_to: int | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return what is seen of the labelled designs, their values, and the noise (NaN: unknown) if any is known."""
-        pairs = self.state.values(up_to)
-        y = torch.tensor([label.value for _, label in pairs], dtype=torch.float32)
-        noise = [float("nan") if label.noise is None else label.noise for _, label in pairs]
-        known = torch.tensor(noise) if any(label.noise is not None for _, label in pairs) else None
-        return self.observed([query.design for query, _ in pairs]), y, known
+        told, x = self._told(up_to)
+        y, noise = torch.from_numpy(told.values).to(torch.float32), torch.from_numpy(told.noise).to(torch.float32)
+        with torch.no_grad():
+            seen = self.observed(told.designs) if x is None else self.model.decode(x)
+        return seen, y, None if bool(noise.isnan().all()) else noise
 
-    def observed(self, designs: Sequence[Design]) -> Tensor:
-        """Return what the reward model sees of designs."""
+    def _told(self, up_to: int | None) -> tuple[Measured, Tensor | None]:
+        """Return the designs that have a value, and their states unless they are images; read once for all who ask."""
+        key = (self.state.last_seq, len(self.state.labels), up_to)
+        if self._read is None or self._read[0] != key:
+            told = self.state.measured(up_to)
+            plain = len(told.designs) > 0 and not told.images
+            self._read = key, told, self.model.ingest(told.designs) if plain else None
+        return self._read[1:]
+
+    def observed(
+        self, designs: Sequence[Design], progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Tensor:
+        """Return what the reward model sees of designs; images pass through a view once a run."""
         if not designs:
             return torch.zeros(0)
-        return observe_designs(self.model, designs, self._artifacts.get)
+        view, read = self.recipe.view, self._artifacts.get
+        if view is None or not are_images(designs):
+            return observe_designs(self.model, designs, read)
+
+        def vector(design: Design) -> Tensor:
+            return shown(view, observe_designs(self.model, [design], read), [design])[0]
+
+        return self._embeddings(designs, vector, progress)
+
+    def embed(self, progress: Callable[[int, int], None]) -> None:
+        """Pass all labelled images through the recipe's view, those that did not before; nothing without one."""
+        if self.recipe.view is not None:
+            self.observed([query.design for query, _ in self.state.values()], progress)
+
+    @cached_property
+    def _embeddings(self) -> Embeddings:
+        assert self.recipe.view is not None  # whoever asks has looked
+        store = self._artifacts
+        return Embeddings(self.recipe.view, store.root.parent / FILE if isinstance(store, ArtifactStore) else None)
 
     def aim(self, round: int, belief: Belief | None, up_to: int | None = None) -> Objective | None:
         """Return the objective of a round with this belief, oracle's units; None without a belief."""
@@ -190,13 +232,25 @@ class History:
         problem = self._problem(round)
         return None if problem is None else tilt(problem)
 
-    def sampler(self, round: int, prompts: Sequence[str] | None = None) -> Sampler:
+    def sampler(self, round: int, prompts: Sequence[str] | None = None, best_of: int = 1) -> Sampler:
         """Return what draws the designs of a finished round; it loads the weights.
 
         Args:
             round: 0 is the pretrained model.
             prompts: What to draw for; None for what rounds are judged on.
+            best_of: Draws a design, of which the best by the round's objective is kept.
+
+        Raises:
+            ValueError: If the best is asked for of a round that aimed at nothing.
         """
+        if best_of == 1:
+            return self._sampler(round, prompts)
+        objective = self.objective(round)
+        if objective is None:
+            raise ValueError(f"best_of {best_of} needs a belief, and round {round} had none: leave best_of at 1")
+        return BestOf(self._sampler(round, prompts), objective, best_of, self.recipe.view)
+
+    def _sampler(self, round: int, prompts: Sequence[str] | None) -> Sampler:
         self.load(round)
         given = self.conditioner(prompts)
         problem = self._problem(round)
@@ -249,7 +303,7 @@ class History:
             return None
         beta = report.beta or 0.0
         return fold(
-            standardised(self.model, belief, objective),
+            standardised(self.model, belief, objective, self.recipe.view, self._conditioners.values()),
             ModelPolicy(self.model, "pretrained"),
             report.alpha,
             beta,

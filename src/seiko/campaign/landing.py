@@ -22,6 +22,7 @@ from seiko.campaign.prompts import Conditioner
 from seiko.campaign.sampler import at_a_time
 from seiko.diffusion import Noise, Transition, path_kl, rollout
 from seiko.models import DiffusionModel, ModelPolicy
+from seiko.updates import given
 
 __all__ = ["land"]
 
@@ -43,7 +44,7 @@ def land(
 
     Args:
         model: Its current version is moved on the line through the pretrained weights.
-        objective: What more KL must buy, at decoded states.
+        objective: What more KL must buy, of final states.
         nats: The budget.
         samples: Trajectories from which each KL is estimated.
         seed: Seeds them; the same for each candidate.
@@ -68,9 +69,10 @@ def land(
         kls, values = [], []
         for i in range(0, samples, at_a_time(model)):
             noise = streams[i : i + at_a_time(model)]
-            trajectory = rollout(ModelPolicy(model), None if conditioner is None else conditioner(noise), noise)
+            rows = None if conditioner is None else conditioner(noise)
+            trajectory = rollout(ModelPolicy(model), rows, noise)
             kls.append(path_kl(trajectory, ModelPolicy(model, "pretrained")))
-            values.append(objective(model.decode(trajectory.x_0)))
+            values.append(given(objective, rows)(trajectory.x_0))
         return float(torch.cat(kls).mean()), float(torch.cat(values).mean())
 
     kl, value = look(1.0)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seiko.campaign.attaching import own_designs, read_design
+from seiko.campaign.attaching import read_design
 from seiko.campaign.identity import identities
+from seiko.campaign.known import Known
 from seiko.campaign.lifecycle import Act, Record, State
 from seiko.campaign.plates import Measurement, lay_out
 from seiko.campaign.state import Query, RunState
@@ -45,13 +46,13 @@ def layout(
     queries = [query for query in state.pending(state.round) if _to_be_laid_out(state, query)]
     if not queries:
         return {"plates": [], "controls": []}
-    known = own_designs(state, model, same) if controls else {}
+    known, added = Known(state, model, same), dict[str, Query]()
     new: list[dict[str, Any]] = []
     places: list[Measurement] = []
     for name, design in controls.items():
-        query = _control(state, known, model, same, name, design)
+        query = _control(state, known, added, model, same, name, design)
         if isinstance(query, Query) and query.id not in state.queries and query.source == "control":
-            known[identities(model, [query.design], same)[0]] = query
+            added[identities(model, [query.design], same)[0]] = query
             new.append({"id": query.id, "content": query.design.content, "kind": query.design.kind})
         id = query if isinstance(query, str) else query.id
         first = _next_replicate(state, id) + sum(1 for other, _ in places if other == id)
@@ -82,7 +83,8 @@ def _open_replicates(state: RunState, id: str, replicates: int) -> list[Measurem
 
 def _control(
     state: RunState,
-    known: Mapping[str, Query],
+    known: Known,
+    added: Mapping[str, Query],
     model: DiffusionModel[Transition],
     same: Symmetry | None,
     name: str,
@@ -98,7 +100,7 @@ def _control(
         raise ValueError(
             f"the control {name} = {design.content!r} is no design of this run's model: {error}"
         ) from error
-    found = known.get(identities(model, [spelt], same)[0])
+    found = added.get(identities(model, [spelt], same)[0]) or known.of(spelt)
     if found is not None:
         return found
     if (id := f"0-{name}") in state.queries:

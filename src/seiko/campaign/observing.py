@@ -4,7 +4,8 @@
     image    observe(design), where the model offers it: the pixels of the PNG that was labelled, rounding and all
 
 Pool, fit and look see an image in the same way, so that a belief is never asked about pixels that differ from those it
-was fitted to by a rounding or by a way through an encoder.
+was fitted to by a rounding or by a way through an encoder. Where the recipe has a view, what is seen of an image is the
+view's vector of these pixels and of the prompt (`shown`).
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from seiko.campaign.sampler import at_a_time
 from seiko.designs import IMAGE, Design
 from seiko.diffusion import State, Transition
 from seiko.models import DiffusionModel, Observing
+from seiko.rewards import Feature, PromptFeature
+from seiko.rewards.prompted import through
 
-__all__ = ["are_images", "observe_designs", "observe_states", "with_file"]
+__all__ = ["are_images", "observe_designs", "observe_states", "shown", "with_file"]
 
 
 def are_images(designs: Sequence[Design]) -> bool:
@@ -33,6 +36,18 @@ def observe_states(model: DiffusionModel[Transition], x: State, designs: Sequenc
     if isinstance(model, Observing) and are_images(designs) and all(design.valid for design in designs):
         return model.observe(designs)
     return model.decode(x)
+
+
+def shown(view: Feature | PromptFeature | None, seen: Tensor, designs: Sequence[Design]) -> Tensor:
+    """Return what is seen of designs through a view; as it is without one.
+
+    An image that nobody said a prompt of (one that was attached) counts as drawn for the empty text, unless none of
+    them has a prompt.
+    """
+    if view is None:
+        return seen
+    prompts = [design.prompt for design in designs]
+    return through(view, seen, None if not any(prompts) else [prompt or "" for prompt in prompts])
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ designs for the prompts that are easily met, and nothing would be learnt of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -25,7 +25,15 @@ from seiko.designs import Design
 from seiko.diffusion import Conditioning, Noise, Transition
 from seiko.models import DiffusionModel, Prompted
 
-__all__ = ["Conditioner", "Prompts", "choose_for_prompts", "conditioner_of", "prompted", "read_prompts"]
+__all__ = [
+    "Conditioner",
+    "Prompts",
+    "choose_for_prompts",
+    "conditioner_of",
+    "prompted",
+    "prompts_of",
+    "read_prompts",
+]
 
 PROMPT = -1009  # sub-stream: which prompt
 
@@ -132,6 +140,26 @@ def conditioner_of(model: DiffusionModel[Transition], prompts: Sequence[str]) ->
         rows = "none" if table is None else len(table)
         raise ValueError(f"{len(prompts)} prompts must be encoded as as many rows, got {rows}")
     return Conditioner(tuple(prompts), table.detach())
+
+
+def prompts_of(rows: Tensor, conditioners: Iterable[Conditioner]) -> list[str]:
+    """Return the prompts that rows of conditioning were encoded from.
+
+    Raises:
+        NoPrompts: If a row is of none of these lists.
+    """
+    known = {
+        row: prompt for given in conditioners for row, prompt in zip(_bytes(given.table), given.prompts, strict=True)
+    }
+    found = [known.get(row) for row in _bytes(rows)]
+    if None in found:
+        raise NoPrompts("a row of conditioning was encoded from no prompt of this run: which it means is not known")
+    return [prompt for prompt in found if prompt is not None]
+
+
+def _bytes(rows: Tensor) -> list[bytes]:
+    flat = rows.detach().cpu().reshape(len(rows), -1).contiguous().view(torch.uint8)
+    return [row.tobytes() for row in flat.numpy()]
 
 
 def prompted(designs: Sequence[Design], prompts: Sequence[str] | None) -> list[Design]:

@@ -18,6 +18,7 @@ from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.climb import breed
 from seiko.campaign.errors import PoolExhausted
 from seiko.campaign.gathering import Gathering, observed, readable
+from seiko.campaign.known import Known
 from seiko.campaign.prompts import choose_for_prompts, prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
@@ -25,7 +26,7 @@ from seiko.campaign.selection import Batchwise, Pool, TopAcquisition
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
-from seiko.rewards import Belief, predictive
+from seiko.rewards import Belief, Feature, PromptFeature, predictive
 
 __all__ = ["Proposal", "predict", "propose"]
 
@@ -51,7 +52,7 @@ def propose(
     recipe: Recipe,
     model: DiffusionModel[Transition],
     labelled: Labelled,
-    known: Iterable[str],
+    known: Iterable[str] | Known,
     score: Callable[[State], Float[Tensor, "n"]] | None,
     count: int,
     seed: int,
@@ -64,7 +65,7 @@ def propose(
         recipe: Sources, pool size, selection and symmetry.
         model: The model: the language of its designs, and their distance.
         labelled: What sources may start from.
-        known: Identities that must not be sent again.
+        known: What must not be sent again: identities, or what finds them among a run's queries.
         score: Acquisition at decoded states; None before the first fit.
         count: Size of the batch.
         seed: Seeds all draws.
@@ -81,7 +82,7 @@ def propose(
     wanted = max(recipe.pool, count) if score is not None else count
     climb = recipe.climb if score is not None else None
     in_all = wanted + (0 if climb is None else climb.generations * climb.size(wanted))
-    gathering = Gathering(sampler, known, recipe.screens, recipe.same)
+    gathering = Gathering(sampler, known, recipe.screens, recipe.same, recipe.view)
     total = sum(source.share for source in recipe.candidates)
     for attempt in range(ATTEMPTS):
         for which, source in enumerate(recipe.candidates):
@@ -154,8 +155,13 @@ def _as_they_come(
     raise PoolExhausted(f"the model could read only {len(designs)} of its own draws, {count} are asked for")
 
 
-def predict(belief: Belief, model: DiffusionModel[Transition], batch: Proposal) -> list[tuple[float, float]]:
+def predict(
+    belief: Belief,
+    model: DiffusionModel[Transition],
+    batch: Proposal,
+    view: Feature | PromptFeature | None = None,
+) -> list[tuple[float, float]]:
     """Return mean and standard deviation of the label that is predicted for each design of a batch."""
-    parts = observed(model, batch.x, batch.designs)
+    parts = observed(model, batch.x, batch.designs, view)
     with torch.no_grad():
         return [pair for x in parts for pair in zip(*map(Tensor.tolist, predictive(belief, x, None)), strict=True)]

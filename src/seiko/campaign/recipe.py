@@ -17,7 +17,7 @@ from seiko.campaign.selection import Selection, TopAcquisition
 from seiko.campaign.stopping import StopRule
 from seiko.models import ModelSource
 from seiko.oracles import Oracle
-from seiko.rewards import Feasibility, Feature, RewardModel, Symmetry
+from seiko.rewards import Feasibility, Feature, PromptFeature, RewardModel, Symmetry
 from seiko.updates import FixedStrength, KLBudget, Steering, Strength, Update
 
 __all__ = ["Recipe"]
@@ -33,6 +33,8 @@ class Recipe:
         prompts: What is drawn for, in queries, in the update and in the look at each round; None for a model that
             takes no prompts.
         oracle: Who answers in a closed loop; None if people or a laboratory do.
+        view: What the reward model sees of an image: a frozen feature of its pixels, or of pixels and prompt, which is
+            computed once for each labelled image and kept in the run folder; None for the pixels themselves.
         reward_model: What turns labels into a belief.
         acquisition: What turns the belief into the objective A, for the batch and for the update.
         final_acquisition: What the last update maximises, after which no label follows that optimism could pay for;
@@ -76,6 +78,7 @@ class Recipe:
     model: ModelSource
     prompts: Prompts | None = None
     oracle: Oracle | None = None
+    view: Feature | PromptFeature | None = None
     reward_model: RewardModel
     acquisition: Acquisition
     final_acquisition: Acquisition | None = None
@@ -125,6 +128,11 @@ class Recipe:
             raise ValueError(f"pool must be at least 1 candidate, got {self.pool}")
         if isinstance(self.update, Steering) and not isinstance(self.strength, (KLBudget, FixedStrength)):
             raise ValueError(f"steering needs a strength of KLBudget or FixedStrength, got {self.strength}")
+        if isinstance(self.view, PromptFeature) and self.prompts is None:
+            raise ValueError(
+                f"view {type(self.view).__name__} sees the prompt and the recipe has none: give prompts, or a view of "
+                "pixels alone"
+            )
         if not self.candidates:
             raise ValueError("candidates must name at least one source, for example (Fresh(),)")
         if not isinstance(self.candidates[0], Fresh):

@@ -62,6 +62,7 @@ class Tally:
         self.stages: dict[State, int] = {}
         self.waiting: dict[str, None] = {}
         self.known = 0  # queries of any kind that were counted
+        self.rounds: dict[int, tuple[int, int]] = {}  # by round: queries, and the number of the last batch
 
     def count(self, stages: Iterable[tuple[str, State | None]], waits: frozenset[State]) -> None:
         """Count anew.
@@ -77,6 +78,16 @@ class Tally:
                 self.stages[stage] = self.stages.get(stage, 0) + 1
                 if stage in waits:
                     self.waiting[id] = None
+
+    def count_rounds(self, asked: Iterable[tuple[int, int]]) -> None:
+        """Count queries by round, given the round and the batch of each."""
+        for round, batch in asked:
+            self.add_round(round, 1, batch)
+
+    def add_round(self, round: int, number: int, batch: int) -> None:
+        """Take note of queries that a round has asked, in batches up to this one."""
+        before, last = self.rounds.get(round, (0, 0))
+        self.rounds[round] = before + number, max(last, batch)
 
     def move(self, id: str, before: State | None, stage: State, waits: frozenset[State]) -> bool:
         """Take a query from one state to another; return whether the order of those that wait is lost.

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from seiko.campaign.aiming import Aim, standardised
 from seiko.campaign.gallery import SHOWN, compare_images, see, spread, tell_prompts
 from seiko.campaign.landing import land
 from seiko.campaign.observing import are_images
@@ -19,10 +20,10 @@ from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
 from seiko.campaign.state import CalibrationReport, RunState
 from seiko.diffusion import Noise, Transition
 from seiko.models import DiffusionModel, ModelPolicy
-from seiko.rewards import Belief, Calibration, Feature, calibration
+from seiko.rewards import Belief, Calibration, Feature, PromptFeature, calibration
 from seiko.updates import FixedStrength, KLBudget, Problem, Steering, StepReport, Tilt, Update, hold_budget, improve
 
-__all__ = ["Progress", "advance_model", "calibration_report", "label_fields", "look", "standardised"]
+__all__ = ["Progress", "advance_model", "calibration_report", "label_fields", "look"]
 
 Progress: TypeAlias = Callable[[str, int, int, Mapping[str, float]], None]
 """Called with a stage (ask, label, fit, update, land, steer, look), steps done, steps in all, and numbers worth
@@ -68,15 +69,15 @@ def advance_model(
     sampler: Sampler = ModelSampler(model, judging)
     fields: dict[str, Any] = {"alpha": None, "beta": None}
     if belief is not None and objective is not None and recipe.update is not None:
+        lists = [given for given in (training, judging) if given is not None]
+        aim = standardised(model, belief, objective, recipe.view, lists)
         if isinstance(recipe.update, Steering):
-            problem, fields = _steer(
-                recipe, recipe.update, model, belief, objective, previous, seeds[0], progress, training
-            )
+            problem, fields = _steer(recipe, recipe.update, model, belief, aim, previous, seeds[0], progress, training)
             sampler = SteeredSampler(model, recipe.update, problem, judging)
         else:
-            fields = _move(recipe, recipe.update, model, belief, objective, steps, alpha, seeds[0], progress, training)
+            fields = _move(recipe, recipe.update, model, belief, aim, steps, alpha, seeds[0], progress, training)
     progress("look", 0, 1, {})
-    return fields | look(sampler, belief, recipe.look, seeds[1], recipe.naturalness, keep)
+    return fields | look(sampler, belief, recipe.look, seeds[1], recipe.naturalness, keep, recipe.view)
 
 
 def _move(
@@ -84,7 +85,7 @@ def _move(
     update: Update[Any],
     model: DiffusionModel[Transition],
     belief: Belief,
-    objective: Callable[[Tensor], Tensor],
+    aim: Aim,
     steps: int,
     alpha: float | None,
     seed: int,
@@ -100,7 +101,7 @@ def _move(
     improvement = improve(
         policy,
         update,
-        standardised(model, belief, objective),
+        aim,
         pretrained=pretrained,
         previous=previous,
         strength=recipe.strength,
@@ -113,7 +114,7 @@ def _move(
     )
     if recipe.strength.limit is not None:
         progress("land", 0, 1, {})
-        land(model, objective, recipe.strength.limit, recipe.look, seed + 1, training)
+        land(model, aim, recipe.strength.limit, recipe.look, seed + 1, training)
     return {"alpha": improvement.alpha, "beta": improvement.beta}
 
 
@@ -122,7 +123,7 @@ def _steer(
     steering: Steering,
     model: DiffusionModel[Transition],
     belief: Belief,
-    objective: Callable[[Tensor], Tensor],
+    aim: Aim,
     previous: Tilt | None,
     seed: int,
     progress: Progress,
@@ -136,7 +137,7 @@ def _steer(
     alpha, problem, drawn = hold_budget(
         steering,
         pretrained,
-        standardised(model, belief, objective),
+        aim,
         pretrained,
         recipe.strength,
         None if training is None else training.together(steering.population)(noise),
@@ -148,13 +149,6 @@ def _steer(
     return problem, {"alpha": alpha, "beta": beta}
 
 
-def standardised(
-    model: DiffusionModel[Transition], belief: Belief, objective: Callable[[Tensor], Tensor]
-) -> Callable[[Tensor], Tensor]:
-    """Return an objective as updates take it: of the model's states, in reward standard deviations."""
-    return lambda x_0: objective(model.decode(x_0)) / belief.scale
-
-
 @torch.no_grad()
 def look(
     sampler: Sampler,
@@ -163,6 +157,7 @@ def look(
     seed: int,
     feature: Feature | None = None,
     keep: Callable[[bytes], object] = lambda data: None,
+    view: Feature | PromptFeature | None = None,
 ) -> dict[str, Any]:
     """Return what fresh samples say of the law that they are drawn from.
 
@@ -173,10 +168,11 @@ def look(
         seed: Seeds them.
         feature: Of images, by which they are compared with the pretrained model's; None for `PixelStatistics`.
         keep: Keeps the file of an image.
+        view: What the belief sees of an image; None for its pixels.
     """
     noise = Noise.seeded(seed, samples)
     found, prompts = sampler.look(noise), sampler.prompts(noise)
-    seen = see(sampler.model, found.x_0, prompts, belief, feature)
+    seen = see(sampler.model, found.x_0, prompts, belief, feature, view)
     images = are_images(seen.designs)
     kept = seen.designs[: SHOWN if images else KEPT]
     return {
@@ -187,7 +183,7 @@ def look(
         "distinct": len({design.key for design in seen.designs}) / len(seen.designs),
         "samples": tuple(design.content if design.valid else "" for design in kept),
         "prompts": tell_prompts(seen, found),
-        **(compare_images(sampler, noise, seen, belief, feature, keep) if images else {}),
+        **(compare_images(sampler, noise, seen, belief, feature, keep, view) if images else {}),
     }
 
 

@@ -168,7 +168,8 @@ class SteeredSampler:
         if start is not None:
             start = torch.cat([start, start[rows]])
         together = None if self.conditioner is None else self.conditioner.together(self.population)
-        return self.steering.draw(self.problem.anchors[0].policy, self.problem, _given(together, filled), filled, start)
+        given, policy = _given(together, filled), self.problem.anchors[0].policy
+        return self.steering.draw(policy, self.problem.given(given), given, filled, start)
 
 
 def _given(conditioner: Conditioner | None, noise: Noise) -> Conditioning:

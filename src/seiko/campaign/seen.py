@@ -60,6 +60,10 @@ class NaturalnessReport:
         shift: sqrt(frechet / dimensions), standard deviations a feature; about 1 if all became one average image.
         diversity_before: Mean pairwise distance of the pretrained model's images, in the unit of
             `RoundReport.diversity`.
+        alignment: 100 times the mean cosine of these images and their prompts, by the features' own CLIP; None without
+            prompts, or where the features read no text.
+        alignment_before: Likewise of the pretrained model's images.
+        alignment_chance: Of the pretrained model's images with the other prompts; None if there is one prompt alone.
     """
 
     features: str
@@ -68,3 +72,6 @@ class NaturalnessReport:
     frechet: float
     shift: float
     diversity_before: float
+    alignment: float | None = None
+    alignment_before: float | None = None
+    alignment_chance: float | None = None

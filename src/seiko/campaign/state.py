@@ -18,6 +18,7 @@ query is in, and what that costs, is decided in `seiko.campaign.lifecycle`.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +28,10 @@ from seiko.campaign.lifecycle import CHARGED, WAITING, Record, State, act_of, af
 from seiko.campaign.plates import Plate
 from seiko.campaign.ratings import RatingBook
 from seiko.campaign.records import Records, Tally
-from seiko.campaign.replicates import combine, combine_all
+from seiko.campaign.register import Register
+from seiko.campaign.replicates import combine
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
+from seiko.campaign.standing import Designs, Measured, count, judged, measured
 from seiko.campaign.units import Units
 from seiko.designs import Design
 from seiko.oracles import Label
@@ -138,14 +141,18 @@ class RoundReport:
 
 @dataclass
 class RunState:
-    """A run after some events; changed by `fold` only."""
+    """A run after some events; changed by `fold` only.
+
+    What a checkpoint held stays in its register until it is looked up; `queries`, `labels` and `labelled_at` lie over
+    it.
+    """
 
     last_seq: int = 0
     recipe: dict[str, Any] | None = None
     opened_at: str = ""
-    queries: dict[str, Query] = field(default_factory=dict)
-    labels: dict[str, Label] = field(default_factory=dict)
-    labelled_at: dict[str, int] = field(default_factory=dict)
+    queries: MutableMapping[str, Query] = field(default_factory=dict)
+    labels: MutableMapping[str, Label] = field(default_factory=dict)
+    labelled_at: MutableMapping[str, int] = field(default_factory=dict)
     records: Records = field(default_factory=dict)  # type: ignore[assignment]  # it is bound to the labels below
     learnt_at: int = 0  # the last event that told or took away a label
     plates: dict[str, Plate] = field(default_factory=dict)
@@ -155,8 +162,10 @@ class RunState:
     reports: list[RoundReport] = field(default_factory=list)
     weights: list[str | None] = field(default_factory=list)
     fits: list[int] = field(default_factory=list)
+    register: Register | None = field(default=None, init=False, repr=False, compare=False)
     _tally: Tally = field(default_factory=Tally, init=False, repr=False, compare=False)
     _moving: dict[str, State] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _designs: Designs = field(default_factory=Designs, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.records, Records):
@@ -193,8 +202,7 @@ class RunState:
 
     def recount(self) -> None:
         """Count the own queries by state."""
-        stages = ((id, self.stage(id) if query.own else None) for id, query in self.queries.items())
-        self._tally.count(stages, WAITING)
+        count(self)
 
     def stage(self, id: str) -> State:
         """Return the state of a query."""
@@ -207,6 +215,10 @@ class RunState:
         """Return the queries that wait for a label, of all rounds or of one; those that were compared do not wait."""
         queries = [self.queries[id] for id in self.tally.waiting if not self.comparisons.names(id)]
         return [query for query in queries if round in (None, query.round)]
+
+    def batch_of(self, round: int) -> tuple[int, int]:
+        """Return how many queries a round has asked, and the number of its last batch; 0 and 0 for none."""
+        return self.tally.rounds.get(round, (0, 0))
 
     def asked(self, round: int) -> list[Query]:
         """Return all queries of a round."""
@@ -221,20 +233,15 @@ class RunState:
 
     def judged(self, up_to: int | None = None) -> list[tuple[Query, Label]]:
         """Return queries with a value or found infeasible, likewise: what a failed measurement says is nothing."""
-        found: list[tuple[Query, Label]] = []
-        several: list[tuple[int, list[Label]]] = []
-        made, told, labelled_at = self.records.made, self.labels.get, self.labelled_at
-        for id, query in self.queries.items():
-            if made(id) is None:  # as `standing` says, but for a million
-                label = told(id)
-                if label is not None and label.status != "failed" and (up_to is None or labelled_at[id] <= up_to):
-                    found.append((query, label))
-            elif labels := self.standing(id, up_to):
-                several.append((len(found), labels))
-                found.append((query, labels[0]))
-        for (at, _), label in zip(several, combine_all([labels for _, labels in several]), strict=True):
-            found[at] = (found[at][0], label)
-        return found
+        return judged(self, up_to)
+
+    def measured(self, up_to: int | None = None) -> Measured:
+        """Return what `values` says, as arrays."""
+        return measured(self, up_to)
+
+    def find(self, design: Design) -> str | None:
+        """Return the query that has asked for a design or was attached with it, the first of several; None if none."""
+        return self._designs.find(self, design)
 
     def standing(self, id: str, up_to: int | None = None) -> list[Label]:
         """Return the labels of a query that stand, one for each replicate; as of event `up_to` if given."""
@@ -260,13 +267,16 @@ class RunState:
 
     def add(self, query: Query) -> None:
         """Take a query that is new, or another in its place."""
-        before = self.stage(query.id) if query.id in self.queries and self.queries[query.id].own else None
-        counted = self._tally.known == len(self.queries) and (query.id not in self.queries or query.own)
+        known = self.queries.get(query.id)
+        before = self.stage(query.id) if known is not None and known.own else None
+        counted = self._tally.known == len(self.queries) and (known is None or query.own)
         self.queries[query.id] = query
         if counted and query.own:
             self._move(query.id, before)
         elif counted:
             self._tally.known += 1
+        if counted and known is None:
+            self._tally.add_round(query.round, 1, query.batch)
 
     def tell_first(self, id: str, label: Label, seq: int) -> bool:
         """Take a label, if it is the first thing that happens to a query, without a record; return whether it was."""

@@ -125,7 +125,7 @@ def stopped_because(state: RunState, *, rounds: int, budget: int, stop: Sequence
         for rule in stop:
             if (reason := rule.reason(state)) is not None:
                 return reason
-    if state.charged >= budget and not state.asked(state.round):
+    if state.charged >= budget and not state.batch_of(state.round)[0]:
         return f"all {budget} labels are spent"
     return None
 

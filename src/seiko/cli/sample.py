@@ -59,6 +59,10 @@ def sample(
         list[str] | None,
         typer.Option("--prompt", help="What to draw for; may be repeated.", show_default="the recipe's"),
     ] = None,
+    best_of: Annotated[
+        int,
+        typer.Option("--best-of", min=1, help="Of a run: each design is the best of so many draws by its belief."),
+    ] = 1,
     out: OutFile = None,
     force: Force = False,
 ) -> None:
@@ -68,10 +72,12 @@ def sample(
     """
     if is_run(source):
         with open_run(source) as campaign:
-            designs = campaign.sample(n, seed=seed, round=round, prompts=prompt or None)
+            designs = campaign.sample(n, seed=seed, round=round, prompts=prompt or None, best_of=best_of)
     else:
         if round is not None:
             raise InputError(f"--round belongs to a run; {source} is a pretrained model")
+        if best_of > 1:
+            raise InputError(f"--best-of needs a run's belief; {source} is a pretrained model")
         designs = _from_prior(source, n, seed, prompt or None)
     if format is SampleFormat.png and only_images(designs):
         drawn = [design for design in designs if design.valid]

@@ -62,12 +62,21 @@ def summarise(state: RunState, place: str) -> dict[str, Any]:
         "kl_budget": strength.get("nats"),
         "diversity": last.diversity if last else None,
         "distinct": last.distinct if last else None,
+        "naturalness": _naturalness(last),
         "batch_means": [report.batch_mean for report in state.reports],
         "comparisons": len(state.comparisons),
         "comparisons_predicted": total,
         "comparisons_agreed": right / total if total else None,
         "seconds": math.fsum(report.seconds for report in state.reports),
     }
+
+
+def _naturalness(last: RoundReport | None) -> dict[str, float | None] | None:
+    """Return how far images have moved and how well they fit their prompts; None for other designs."""
+    if last is None or last.naturalness is None:
+        return None
+    found = last.naturalness
+    return {"shift": found.shift, "alignment": found.alignment, "alignment_before": found.alignment_before}
 
 
 def status(state: RunState, place: str) -> dict[str, Any]:
@@ -120,6 +129,10 @@ def round_line(report: RoundReport, rounds: int, budget: int) -> str:
         if value is not None
     ]
     parts += [f"KL {report.kl_pretrained:.2f} nats", f"diversity {report.diversity:.2f}"]
+    if report.naturalness is not None:
+        parts.append(f"features moved {report.naturalness.shift:.2f} sd")
+        if report.naturalness.alignment is not None:
+            parts.append(f"alignment {report.naturalness.alignment:.1f} of {report.naturalness.alignment_before:.1f}")
     if report.prequential is not None:
         for name, value in (("coverage", report.prequential.coverage), ("Spearman", report.prequential.spearman)):
             parts += [f"{name} {value:.2f}"] if value is not None else []

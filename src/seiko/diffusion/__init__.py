@@ -1,8 +1,9 @@
 """How a sample is made: noise -> schedule -> transition -> process -> rollout. Torch only."""
 
+from seiko.diffusion.denoising import DDIM, DenoisingTransition
 from seiko.diffusion.flow import Flow, FlowSchedule
 from seiko.diffusion.noise import Noise
-from seiko.diffusion.process import DDIM, DenoisingTransition, MaskedDiffusion, Process, Step
+from seiko.diffusion.process import MaskedDiffusion, Process, Step
 from seiko.diffusion.rollout import (
     Conditioning,
     GradientWindow,

@@ -2,13 +2,12 @@
 
     x_t = (1 - t) x_0 + t eps,          the model predicts the velocity v = eps - x_0
     x_0_hat = x_t - t v,                eps_hat = x_t + (1 - t) v
-    x_s = (1 - s) x_0_hat + sqrt(s² - std²) eps_hat + std * xi,      xi ~ N(0, I)
     std = eta * s * sqrt(1 - ((1 - t) s / ((1 - s) t))²)
 
-t = 1 is noise and t = 0 data, as everywhere here; many papers on flows run the other way. At eta = 0 the step is
-Euler's for dx/dt = v, the sampler that these models come with. At eta = 1 std² is the variance of q(x_s | x_t, x_0), so
-that the marginals are the flow's own up to the size of the steps; for small ones std² -> 2 t / (1 - t) dt, the
-memoryless noise: x_1 says nothing about x_0, which the KL-regularised updates rely on.
+The step is that of every `DenoisingChain`, with alpha_t = 1 - t and sigma_t = t. t = 1 is noise and t = 0 data, as
+everywhere here; many papers on flows run the other way. At eta = 0 the step is Euler's for dx/dt = v, the sampler that
+these models come with. At eta = 1 the marginals are the flow's own up to the size of the steps; for small ones
+std² -> 2 t / (1 - t) dt, the memoryless noise.
 
 References:
     Lipman et al., "Flow Matching for Generative Modeling", 2022, https://arxiv.org/abs/2210.02747;
@@ -21,16 +20,13 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seiko.diffusion.noise import Noise
-from seiko.diffusion.process import DenoisingTransition, Step
+from seiko.diffusion.denoising import DenoisingChain
 from seiko.diffusion.schedule import _check_steps
-from seiko.diffusion.transition import State
 
 __all__ = ["Flow", "FlowSchedule"]
 
@@ -76,49 +72,17 @@ class FlowSchedule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flow:
+class Flow(DenoisingChain):
     """Reverse process of a flow-matching model with tunable stochasticity; see the head of this file.
 
     Args:
         schedule: Grid of times.
         num_steps: Denoising steps K.
         eta: Stochasticity in [0, 1]; 0 is Euler's step, 1 is memoryless.
+        clip: If given, x_0_hat is clamped to [-clip, clip].
     """
 
     schedule: FlowSchedule = FlowSchedule()
-    num_steps: int
-    eta: float = 1.0
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.eta <= 1:
-            raise ValueError(f"eta must lie in [0, 1], got {self.eta}")
-        self.schedule.times(self.num_steps)
-
-    @property
-    def memoryless(self) -> bool:
-        """True at eta = 1."""
-        return self.eta == 1.0
-
-    @cached_property
-    def times(self) -> Float[Tensor, "k"]:
-        """The K + 1 times visited, ascending."""
-        return self.schedule.times(self.num_steps)
-
-    def prior(self, event_shape: tuple[int, ...], noise: Noise) -> State:
-        """Draw x_1 ~ N(0, I)."""
-        return noise.normal(event_shape)
-
-    def transition(self, prediction: Tensor, x_t: State, k: Step) -> DenoisingTransition:
-        """Return N(mean, std²) at step k from the velocity."""
-
-        def scale(of: Tensor) -> Tensor:
-            return of.to(x_t.dtype).reshape(-1, *[1] * (x_t.dim() - 1))
-
-        step = torch.as_tensor(k, device=x_t.device)
-        times = self.times.to(x_t.device)
-        t, s = times[step], times[step - 1]
-        std = self.eta * s * (1 - ((1 - t) * s / ((1 - s) * t)) ** 2).clamp(min=0).sqrt()
-        direction = (s**2 - std**2).clamp(min=0).sqrt()
-        x_0 = x_t - scale(t) * prediction
-        eps = x_t + scale(1 - t) * prediction
-        return DenoisingTransition(scale(1 - s) * x_0 + scale(direction) * eps, scale(std), x_0)
+    def _split(self, prediction: Tensor, x_t: Tensor, alpha_t: Tensor, sigma_t: Tensor) -> tuple[Tensor, Tensor]:
+        return x_t - sigma_t * prediction, x_t + alpha_t * prediction

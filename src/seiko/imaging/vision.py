@@ -15,6 +15,7 @@ References:
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from torch.nn import functional
 __all__ = ["Preprocessing", "VisionModel", "vision_model"]
 
 _ROWS = 32  # images a pass
+_TEXTS = 4096  # embeddings of texts that are kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,7 @@ class VisionModel(nn.Module):
         super().__init__()
         self.network = network.eval().requires_grad_(False)
         self.preprocessing, self.tokenizer = preprocessing, tokenizer
+        self._texts: OrderedDict[str, Tensor] = OrderedDict()
 
     @property
     def device(self) -> torch.device:
@@ -122,10 +125,25 @@ class VisionModel(nn.Module):
         Raises:
             TypeError: If the model reads no text.
         """
-        if self.tokenizer is None or not hasattr(self.network, "get_text_features"):
+        if not self.reads_text:
             raise TypeError(f"{type(self.network).__name__} reads no text: a CLIP model is needed, with its tokenizer")
-        tokens = self.tokenizer(list(prompts), padding="max_length", truncation=True, return_tensors="pt")
-        return _embedding(self.network.get_text_features(**tokens.to(self.device)))
+        # one at a time, and kept: an embedding must not depend, in its last digits, on what else stands in the batch
+        found = {prompt: self._text(prompt) for prompt in dict.fromkeys(prompts)}
+        return torch.stack([found[prompt] for prompt in prompts])
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it has an encoder of texts."""
+        return self.tokenizer is not None and hasattr(self.network, "get_text_features")
+
+    def _text(self, prompt: str) -> Float[Tensor, "d"]:
+        if prompt not in self._texts:
+            tokens = self.tokenizer([prompt], padding="max_length", truncation=True, return_tensors="pt")
+            self._texts[prompt] = _embedding(self.network.get_text_features(**tokens.to(self.device)))[0]
+            while len(self._texts) > _TEXTS:
+                self._texts.popitem(last=False)
+        self._texts.move_to_end(prompt)
+        return self._texts[prompt]
 
     @property
     def logit_scale(self) -> float:

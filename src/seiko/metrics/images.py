@@ -12,9 +12,12 @@ features are those of one Inception network and whose reference is a data set.
 over-optimisation of a reward does to pictures first (noise, blur, one colour), and nothing of what is in them; give
 features of a vision model where that matters.
 
+Features of a model that reads texts, too, say how well images fit their prompts (`prompt_fit`).
+
 References:
     Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash equilibrium", 2017,
-    https://arxiv.org/abs/1706.08500 (Eq. 6, the Fréchet distance of features).
+    https://arxiv.org/abs/1706.08500 (Eq. 6, the Fréchet distance of features);
+    Hessel et al., "CLIPScore", 2021, https://arxiv.org/abs/2104.08718.
 """
 
 from __future__ import annotations
@@ -23,13 +26,13 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
 from seiko.metrics.distances import frechet_distance
 
-__all__ = ["FeatureShift", "PixelStatistics", "feature_shift"]
+__all__ = ["FeatureShift", "PixelStatistics", "PromptFit", "feature_shift", "prompt_fit"]
 
 _FLOOR = 1e-3  # a quarter of a grey level: texture below it is rounding
 
@@ -61,6 +64,33 @@ def feature_shift(features: Float[Tensor, "n d"], reference: Float[Tensor, "m d"
         return FeatureShift(frechet=0.0, shift=0.0)
     found = frechet_distance(features[:, varies], reference[:, varies])
     return FeatureShift(frechet=found, shift=math.sqrt(found / dimensions))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptFit:
+    """How well images fit their prompts; 100 times mean cosines, larger is better.
+
+    Args:
+        own: Each image with the prompt that it was drawn for.
+        others: Each image with the other prompts; None if there is one alone.
+    """
+
+    own: float
+    others: float | None
+
+
+def prompt_fit(cosines: Float[Tensor, "n p"], columns: Int64[Tensor, "n"]) -> PromptFit:
+    """Compare images with their own prompts and with the others'.
+
+    Args:
+        cosines: Of each image with each of p distinct prompts.
+        columns: Which of them it was drawn for.
+    """
+    own = cosines.gather(1, columns[:, None])[:, 0]
+    others = None
+    if cosines.shape[1] > 1:
+        others = 100 * float(((cosines.sum(1) - own) / (cosines.shape[1] - 1)).mean())
+    return PromptFit(own=100 * float(own.mean()), others=others)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 
-__all__ = ["FAMILY_NAMES", "RandomPipeline"]
+__all__ = ["FAMILY_NAMES", "RandomPipeline", "clip_tokenizer", "random_clip"]
 
 FamilyName = Literal["sd", "sdxl", "sd3", "flux"]
 FAMILY_NAMES: tuple[FamilyName, ...] = ("sd", "sdxl", "sd3", "flux")
@@ -266,6 +266,29 @@ def clip_tokenizer() -> Any:
     letters = sorted(ByteLevel.alphabet())
     words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     return CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=77)
+
+
+def random_clip(folder: str | Path, *, width: int = 16, side: int = 16, seed: int = 0) -> str:
+    """Save a tiny random `CLIPModel` with tokenizer and preprocessing, and return its folder.
+
+    Args:
+        folder: Where to.
+        width: Numbers of an embedding.
+        side: Pixels that it sees, a multiple of 2.
+        seed: Of its weights.
+    """
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+
+    tokenizer = clip_tokenizer()
+    both = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1}
+    text = {**both, "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
+    vision = {**both, "image_size": side, "patch_size": side // 2}
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=width)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    CLIPImageProcessor(size={"shortest_edge": side}, crop_size=side).save_pretrained(folder)
+    return str(folder)
 
 
 def t5_tokenizer() -> Any:

@@ -14,11 +14,12 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from seiko.designs import Design
 from seiko.oracles.base import Label
 
-__all__ = ["PythonFunction"]
+__all__ = ["PythonFunction", "label_by"]
 
 _TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -64,14 +65,15 @@ class PythonFunction:
     def __call__(self, designs: Sequence[Design]) -> list[Label]:
         """Return one label for each design, in order."""
         function = self.load()
-        return [_answer(function, design.content) for design in designs]
+        return [label_by(function, design.content) for design in designs]
 
 
-def _answer(function: Callable[[str], float | None], content: str) -> Label:
+def label_by(function: Callable[..., Any], *arguments: object) -> Label:
+    """Return the label that a user's function gives; whatever it raises concerns this one design."""
     try:
-        value = function(content)
+        value = function(*arguments)
         number = math.nan if value is None else float(value)
-    except Exception as error:  # the user's own code: whatever it raises concerns this one design
+    except Exception as error:
         return Label.failed(f"{type(error).__name__}: {error}")
     if value is None:
         return Label.infeasible("the function returned None")

@@ -33,6 +33,8 @@ def recommendations(
         found.append("Move less: a smaller KL budget or larger coefficients, or a round with more labels first.")
     if troubled & {"diversity", "repeats"}:
         found.append("Keep it spread out: a smaller KL budget, and the selection that wants diverse batches.")
+    if troubled & {"naturalness", "alignment"}:
+        found.append("Look at the pairs of images before believing the reward: it is paid for with what they show.")
     if "calibration" in troubled:
         found.append("Prefer the mean to the optimistic bound until the intervals cover: their width misleads.")
     why = stopped_because(state, rounds=rounds, budget=budget, stop=stop)

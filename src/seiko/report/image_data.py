@@ -60,6 +60,9 @@ class NaturalnessRow:
         samples: Images on each side.
         diversity: Mean pairwise distance of fresh images.
         diversity_before: Of the pretrained model's, same unit.
+        alignment: 100 times the mean cosine of fresh images and their prompts; None where it is not known.
+        alignment_before: Of the pretrained model's images.
+        alignment_chance: Of those with the other prompts.
     """
 
     round: int
@@ -70,6 +73,9 @@ class NaturalnessRow:
     samples: int
     diversity: float | None = None
     diversity_before: float | None = None
+    alignment: float | None = None
+    alignment_before: float | None = None
+    alignment_chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

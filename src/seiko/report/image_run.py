@@ -11,7 +11,7 @@ from seiko.campaign.artifacts import LedgerError
 from seiko.designs import IMAGE, Design
 from seiko.report.data import ReportData
 from seiko.report.image_data import ImageData, NaturalnessRow, PairRow, PromptRow
-from seiko.report.images import PAIRS, best_contents, image_alarms
+from seiko.report.images import PAIRS, best_contents
 
 __all__ = ["image_data", "known_images", "with_images"]
 
@@ -38,7 +38,7 @@ def image_data(campaign: Campaign, state: RunState, known: Sequence[bytes] = ())
 
 
 def with_images(campaign: Campaign, data: ReportData) -> ReportData:
-    """Return a record with what images change of it: the files of the best ones, alarms, the unit of diversity."""
+    """Return a record with what images change of it: the files of the best ones, the unit of diversity."""
     if data.images is None:
         return data
     return replace(
@@ -46,7 +46,6 @@ def with_images(campaign: Campaign, data: ReportData) -> ReportData:
         images=replace(data.images, files={**data.images.files, **_files(campaign, best_contents(data))}),
         diversity_unit="mean distance of images",
         diversity_max=None,
-        alarms=data.alarms + image_alarms(data.images),
     )
 
 

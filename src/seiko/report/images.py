@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seiko.campaign.naturalness import verdict
 from seiko.report.data import DesignRow, ReportData
 from seiko.report.image_data import ImageData, NaturalnessRow, PairRow
 from seiko.report.nearest import Nearest
@@ -16,13 +17,11 @@ from seiko.report.summary import answered, finite, ranked
 from seiko.report.tables import MISSING, decimals_for, number
 from seiko.report.thumbnails import Thumbnail, Thumbnails, has_pillow
 
-__all__ = ["ImageCell", "ImageGrid", "ImageSection", "PairCell", "best_contents", "image_alarms", "image_section"]
+__all__ = ["ImageCell", "ImageGrid", "ImageSection", "PairCell", "best_contents", "image_section"]
 
 TITLE = "Best labelled images, round by round"
 BEST = 6  # images of a round
 PAIRS = 12
-FAR, SOME = 1.0, 0.3  # standard deviations a feature
-NARROW = 0.5  # of the pretrained model's diversity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,7 @@ class ImageSection:
         pairs: Before and after.
         pairs_caption: Words under them; `pairs` empty: in their place.
         prompts: Lines of the table of prompts: prompt, labels, measured mean, best, samples, believed mean, KL.
-        naturalness: Lines of the table of rounds: round, shift, distance, diversity, in words.
+        naturalness: Lines of the table of rounds: round, shift, distance, diversity, alignment, in words.
         verdict: Naturalness in a sentence.
     """
 
@@ -93,7 +92,7 @@ def image_section(data: ReportData, images: ImageData) -> ImageSection:
         pairs_caption=caption,
         prompts=_prompt_table(data, images),
         naturalness=tuple(_naturalness_line(row) for row in images.naturalness),
-        verdict=verdict(images.naturalness),
+        verdict=verdict(images.naturalness[-1]) if images.naturalness else "",
     )
 
 
@@ -115,39 +114,6 @@ def _grids(data: ReportData, images: ImageData) -> tuple[ImageGrid, tuple[PairCe
     return best, pairs, caption
 
 
-def image_alarms(images: ImageData) -> tuple[str, ...]:
-    """Return sentences that should stop a reader, judged by the last finished round."""
-    if not images.naturalness:
-        return ()
-    last, found = images.naturalness[-1], []
-    if last.shift > FAR:
-        found.append(f"Naturalness. {verdict(images.naturalness)}")
-    before = finite(last.diversity_before)
-    if before and last.diversity is not None and last.diversity < NARROW * before:
-        found.append(
-            f"Fresh images differ by {number(last.diversity, 3)} on average, the pretrained model's by "
-            f"{number(before, 3)}: the model is collapsing."
-        )
-    return tuple(found)
-
-
-def verdict(rows: Sequence[NaturalnessRow]) -> str:
-    """Return the naturalness of the last round in a sentence; empty without any."""
-    if not rows:
-        return ""
-    last = rows[-1]
-    if last.shift > FAR:
-        words = "are far from the pretrained model's: look at the pairs before believing the reward"
-    elif last.shift > SOME:
-        words = "have moved away from the pretrained model's"
-    else:
-        words = "look like the pretrained model's"
-    return (
-        f"Fresh images {words}: their features ({last.features}, {last.dimensions}) lie {number(last.shift, 2)} "
-        "standard deviations away on average; 1 is what a single average image would give."
-    )
-
-
 def _naturalness_line(row: NaturalnessRow) -> tuple[str, ...]:
     return (
         f"round {row.round}",
@@ -155,6 +121,9 @@ def _naturalness_line(row: NaturalnessRow) -> tuple[str, ...]:
         number(row.frechet, 2),
         number(row.diversity, 3),
         number(row.diversity_before, 3),
+        number(row.alignment, 1),
+        number(row.alignment_before, 1),
+        number(row.alignment_chance, 1),
     )
 
 

@@ -25,6 +25,7 @@ from seiko.rewards.network import CNN, MLP, Network
 from seiko.rewards.pixels import DigitFeatures, PixelCNN
 from seiko.rewards.preference_ensemble import PreferenceEnsemble
 from seiko.rewards.preferences import PreferenceProcess
+from seiko.rewards.prompted import PerPrompt, PromptedEmbedding, PromptFeature
 from seiko.rewards.sgld import SGLD
 from seiko.rewards.spaced_pairs import SpacedPairs
 from seiko.rewards.symmetry import ReverseComplement, Symmetry, orbit
@@ -65,11 +66,14 @@ __all__ = [
     "MorganCounts",
     "Network",
     "OneHot",
+    "PerPrompt",
     "PixelCNN",
     "Posterior",
     "PreferenceEnsemble",
     "PreferenceProcess",
     "PreferenceRewardModel",
+    "PromptFeature",
+    "PromptedEmbedding",
     "ReverseComplement",
     "RewardModel",
     "Schedule",

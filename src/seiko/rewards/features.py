@@ -19,6 +19,7 @@ from torch import Tensor
 from seiko.rewards.symmetry import Symmetry, orbit
 
 __all__ = [
+    "Aligned",
     "Candidate",
     "Feature",
     "FeatureSource",
@@ -39,6 +40,15 @@ class Feature(Protocol):
 
     def __call__(self, x: Tensor) -> Float[Tensor, "n d"]:
         """Return phi(x), one row a state; in x's dtype, float32 for tokens."""
+        ...
+
+
+@runtime_checkable
+class Aligned(Protocol):
+    """A feature of images that can tell how well they fit a text."""
+
+    def cosines(self, features: Float[Tensor, "n d"], prompts: Sequence[str]) -> Float[Tensor, "n p"] | None:
+        """Return a cosine for each image and text, from the images' features; None if it reads no text after all."""
         ...
 
 

@@ -8,6 +8,7 @@ model's `decode` the chain. The encoder is the same for all rounds: the feature 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,3 +57,18 @@ class VisionEmbedding:
         if self.normalise:
             phi = torch.nn.functional.normalize(phi, dim=1)
         return torch.cat([self.scale * phi, torch.ones_like(phi[:, :1])], dim=1)
+
+    def cosines(self, features: Float[Tensor, "n d"], prompts: Sequence[str]) -> Float[Tensor, "n p"] | None:
+        """Return the cosine of each image with each prompt; None for a model that reads no text.
+
+        Args:
+            features: Of the images, as this returned them.
+            prompts: Texts.
+        """
+        from seiko.imaging.vision import vision_model
+
+        encoder = vision_model(self.model, None, self.device)
+        if not encoder.reads_text:
+            return None
+        text = torch.nn.functional.normalize(encoder.texts(prompts).to(features), dim=1)
+        return torch.nn.functional.normalize(features[:, :-1], dim=1) @ text.T

@@ -7,7 +7,7 @@ steers     Guidance, SMC
 
 from seiko.updates.adjoint import AdjointMatching
 from seiko.updates.backprop import BiasedGradientWarning, DirectBackprop
-from seiko.updates.base import Anchor, NotMemorylessWarning, Problem, StepReport, Update, UpdateState
+from seiko.updates.base import Anchor, Given, NotMemorylessWarning, Problem, StepReport, Update, UpdateState, given
 from seiko.updates.distill import Distill
 from seiko.updates.dpo import DPO, PreferenceDPO, PreferenceUpdate
 from seiko.updates.guidance import Guidance, GuidedPolicy
@@ -31,6 +31,7 @@ __all__ = [
     "DirectBackprop",
     "Distill",
     "FixedStrength",
+    "Given",
     "Guidance",
     "GuidedPolicy",
     "Improvement",
@@ -49,6 +50,7 @@ __all__ = [
     "Update",
     "UpdateState",
     "fold",
+    "given",
     "hold_budget",
     "improve",
     "tilt",

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -25,11 +25,39 @@ from torch import Tensor
 
 from seiko.diffusion import Conditioning, Noise, PerSample, Policy, Trajectory, Transition, step_kls
 
-__all__ = ["Anchor", "Annealed", "NotMemorylessWarning", "Problem", "StepReport", "Update", "UpdateState"]
+__all__ = [
+    "Anchor",
+    "Annealed",
+    "Given",
+    "NotMemorylessWarning",
+    "Problem",
+    "StepReport",
+    "Update",
+    "UpdateState",
+    "given",
+]
 
 T = TypeVar("T", bound=Transition)
 
 SUBSET = -2  # sub-streams SUBSET, SUBSET - 1, ... choose which steps are learnt from in each epoch
+
+
+@runtime_checkable
+class Given(Protocol):
+    """An objective A(x_0, c) that depends on what a sample was drawn for, too."""
+
+    def __call__(self, x_0: Tensor) -> PerSample:
+        """Return A of states that were drawn for nothing, where that has a meaning."""
+        ...
+
+    def given(self, conditioning: Conditioning) -> Callable[[Tensor], PerSample]:
+        """Return A(., c) of states alone: as many as conditioning has rows, in the same order."""
+        ...
+
+
+def given(objective: Callable[[Tensor], PerSample], conditioning: Conditioning) -> Callable[[Tensor], PerSample]:
+    """Return an objective of states alone; one that does not depend on the conditioning as it is."""
+    return objective.given(conditioning) if isinstance(objective, Given) else objective
 
 
 class NotMemorylessWarning(UserWarning):
@@ -58,7 +86,8 @@ class Problem(Generic[T]):
     """What an update maximises.
 
     Args:
-        objective: A: final states to `[b]`, larger is better; differentiable for `DirectBackprop`.
+        objective: A: final states to `[b]`, larger is better; differentiable for `DirectBackprop`. One that is `Given`
+            is bound to a batch's conditioning before an update sees it.
         anchors: The first is the pretrained policy, by convention.
     """
 
@@ -73,6 +102,10 @@ class Problem(Generic[T]):
     def temperature(self) -> float:
         """Sum of the coefficients: the tilt is exp(A / temperature)."""
         return sum(anchor.coefficient for anchor in self.anchors)
+
+    def given(self, conditioning: Conditioning) -> Problem[T]:
+        """Return the problem of samples that are drawn for this conditioning."""
+        return replace(self, objective=given(self.objective, conditioning))
 
     def anchor_kls(self, trajectory: Trajectory[T]) -> list[Tensor]:
         """Return `[K, b]` nats for each anchor, k = K first: KL(P || p_j) step by step.

@@ -77,10 +77,9 @@ def improve(
         if isinstance(state, Annealed):
             state.anneal(step / steps)
         anchors = (Anchor(pretrained, alpha), *((Anchor(previous, beta),) if beta else ()))
-        problem = Problem(objective, anchors)
         noise = Noise.seeded(seed, samples, device).fold_in(step)
-        given = conditioning(noise) if callable(conditioning) else conditioning
-        seen = update.step(state, policy, problem, given, noise)
+        rows = conditioning(noise) if callable(conditioning) else conditioning
+        seen = update.step(state, policy, Problem(objective, anchors).given(rows), rows, noise)
         history.append(seen)
         alpha = strength.follow(alpha, seen.kls[0], history[max(step - 1, 0)].kls[0])
         report(step + 1, seen, alpha)

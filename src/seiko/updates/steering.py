@@ -21,7 +21,7 @@ from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 from torch import Tensor
 
 from seiko.diffusion import Conditioning, Noise, PerSample, Policy, State, Transition
-from seiko.updates.base import Anchor, Problem
+from seiko.updates.base import Anchor, Problem, given
 from seiko.updates.strength import FixedStrength, KLBudget
 
 __all__ = ["Steered", "Steering", "Tilt", "base_policy", "fold", "hold_budget", "tilt"]
@@ -119,12 +119,41 @@ def fold(
     """
     if previous is None or beta == 0:
         return Problem(objective, (Anchor(pretrained, alpha + beta),))
-    return Problem(lambda x_0: objective(x_0) + beta * previous(x_0), (Anchor(pretrained, alpha + beta),))
+    return Problem(_Folded(objective, beta, previous), (Anchor(pretrained, alpha + beta),))
 
 
 def tilt(problem: Problem[T]) -> Tilt:
     """Return B of a problem's optimum: the next round's `previous`."""
-    return lambda x_0: problem.objective(x_0) / problem.temperature
+    return _Tilted(problem.objective, problem.temperature)
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """A + beta B, for each conditioning if one of them is."""
+
+    objective: Callable[[Tensor], PerSample]
+    beta: float
+    previous: Tilt
+
+    def __call__(self, x_0: Tensor) -> PerSample:
+        return self.objective(x_0) + self.beta * self.previous(x_0)
+
+    def given(self, conditioning: Conditioning) -> _Folded:
+        return _Folded(given(self.objective, conditioning), self.beta, given(self.previous, conditioning))
+
+
+@dataclass(frozen=True)
+class _Tilted:
+    """A / C, likewise."""
+
+    objective: Callable[[Tensor], PerSample]
+    temperature: float
+
+    def __call__(self, x_0: Tensor) -> PerSample:
+        return self.objective(x_0) / self.temperature
+
+    def given(self, conditioning: Conditioning) -> _Tilted:
+        return _Tilted(given(self.objective, conditioning), self.temperature)
 
 
 def hold_budget(
@@ -166,7 +195,7 @@ def hold_budget(
 
     def at(alpha: float) -> tuple[float, Problem[T], Steered]:
         problem = fold(objective, pretrained, alpha, beta, previous)
-        return alpha, problem, steering.draw(policy, problem, conditioning, noise, start)
+        return alpha, problem, steering.draw(policy, problem.given(conditioning), conditioning, noise, start)
 
     if not isinstance(strength, KLBudget):
         return at(alpha)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from seiko.campaign import Campaign
+from seiko.campaign.best_draws import best_of_nats
 from seiko.designs import Design
 from seiko.metrics.molecules import mean_sa, uniqueness
 from seiko.metrics.similarity import internal_diversity
@@ -20,7 +21,9 @@ SAMPLES = 500
 _SEED = 1
 
 
-def fresh(campaign: Campaign, oracle: Oracle, round: int | None = None, samples: int = SAMPLES) -> dict[str, Any]:
+def fresh(
+    campaign: Campaign, oracle: Oracle, round: int | None = None, samples: int = SAMPLES, best_of: int = 1
+) -> dict[str, Any]:
     """Return what samples of the model after a round are like.
 
     Args:
@@ -28,13 +31,15 @@ def fresh(campaign: Campaign, oracle: Oracle, round: int | None = None, samples:
         oracle: Who judges; its answers stay outside of the run.
         round: 0 is the pretrained model; None the last finished round.
         samples: How many.
+        best_of: Each is the best of so many draws by the run's own belief.
 
     Returns:
         mean: Mean value of the molecules that the oracle answers, duplicates included; None if there are none.
         validity, uniqueness, diversity, sa: Of the samples; see `seiko.metrics.molecules`.
-        kl: Path KL from the pretrained model that the round's own look estimated, nats.
+        kl: Path KL from the pretrained model that the round's own look estimated, nats, and at most what choosing adds.
     """
-    return _judged(campaign.sample(samples, seed=_SEED, round=round), oracle) | {"kl": _kl(campaign, round)}
+    drawn = campaign.sample(samples, seed=_SEED, round=round, best_of=best_of)
+    return _judged(drawn, oracle) | {"kl": _kl(campaign, round) + best_of_nats(best_of)}
 
 
 def wall_seconds(campaign: Campaign) -> float:

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from seiko.campaign.checkpoint import kept, restored
 from seiko.campaign.errors import LabelConflict
 from seiko.campaign.ledger import Event
 from seiko.campaign.lifecycle import CHARGED, RANK, TRANSITIONS, WAITING, Act, Forbidden, Record, State, act_of, after
@@ -262,6 +263,10 @@ class Laboratory(RuleBasedStateMachine):
         for seq, (kind, payload) in enumerate(self.events, start=1):
             fold(again, Event(seq, kind, payload, "2026-01-01T00:00:00+00:00"))
         assert again == self.state
+
+    @rule()
+    def reopen_from_a_checkpoint(self) -> None:
+        self.state = restored(kept(self.state))
 
     @invariant()
     def the_fold_is_the_book(self) -> None:

@@ -43,6 +43,20 @@ def test_a_model_is_sampled_without_a_run(seiko: Invoke, plates: Path, tmp_path:
     assert (tmp_path / "s.csv").read_text() == first.stdout
 
 
+def test_the_best_of_several_draws_are_those_of_the_campaign(seiko: Invoke, finished_run: Path) -> None:
+    place = str(finished_run)
+    with Campaign.open(place, modules=("plate",)) as campaign:
+        wanted = [d.content for d in campaign.sample(20, best_of=3)]
+    assert designs(seiko("sample", place, "--n", "20", "--best-of", "3")) == wanted
+    assert designs(seiko("sample", place, "--n", "20")) != wanted
+
+
+def test_a_model_without_a_run_has_no_belief_to_choose_by(seiko: Invoke, plates: Path) -> None:
+    result = seiko("sample", str(plates / "model"), "--best-of", "3")
+    assert result.exit_code == 2
+    assert "--best-of needs a run's belief" in result.stderr
+
+
 def test_fasta(seiko: Invoke, plates: Path) -> None:
     result = seiko("sample", str(plates / "model"), "--n", "2", "--format", "fasta")
     lines = result.stdout.splitlines()

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from seiko.metrics.distances import frechet_gaussians
-from seiko.metrics.images import PixelStatistics, feature_shift
+from seiko.metrics.images import PixelStatistics, feature_shift, prompt_fit
 
 
 def test_frechet_of_gaussians_in_one_dimension() -> None:
@@ -85,3 +85,11 @@ def test_they_see_what_over_optimisation_does_to_pictures() -> None:
     tinted = (pictures + torch.tensor([0.2, 0.0, 0.0])[:, None, None]).clamp(0, 1)
     for worse in (noisy, tinted, pictures.mean((1, 2, 3), keepdim=True).expand_as(pictures)):
         assert feature_shift(phi(worse), reference).shift > 2 * same
+
+
+def test_images_fit_their_own_prompts_and_others() -> None:
+    cosines = torch.tensor([[0.3, 0.1, 0.2], [0.1, 0.5, 0.3]])
+    found = prompt_fit(cosines, torch.tensor([0, 1]))
+    assert (found.own, found.others) == (pytest.approx(40.0), pytest.approx(17.5))
+    alone = prompt_fit(cosines[:, :1], torch.tensor([0, 0]))
+    assert (alone.own, alone.others) == (pytest.approx(20.0), None)

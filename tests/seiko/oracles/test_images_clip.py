@@ -12,29 +12,9 @@ from seiko import config
 from seiko.designs import Design
 from seiko.imaging import image_design
 from seiko.imaging.vision import vision_model
+from seiko.models.random_pipeline import random_clip
 from seiko.oracles import Aesthetic, CLIPScore, HPSv2, PickScore, image_oracle_named
 from seiko.oracles.images.aesthetic import aesthetic_head
-
-
-def save_clip(folder: Path, width: int) -> str:
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
-
-    from seiko.models.random_pipeline import clip_tokenizer
-
-    tokenizer, both = clip_tokenizer(), {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
-    text = {**both, "num_hidden_layers": 1, "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
-    vision = {**both, "num_hidden_layers": 1, "image_size": 30, "patch_size": 10}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=width)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    CLIPImageProcessor(size={"shortest_edge": 30}, crop_size=30).save_pretrained(folder)
-    return str(folder)
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return save_clip(tmp_path_factory.mktemp("clip"), 768)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +55,7 @@ def _pixels(design: Design) -> torch.Tensor:
 
 @pytest.mark.usefixtures("data_dir")
 def test_another_clip_than_the_heads_is_refused(tmp_path: Path, designs: list[Design]) -> None:
-    other = save_clip(tmp_path, 32)
+    other = random_clip(tmp_path, width=32)
     with pytest.raises(ValueError, match=r"embeddings of 768 numbers .* got 32"):
         Aesthetic(clip=other)(designs)
 

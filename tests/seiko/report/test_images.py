@@ -15,10 +15,11 @@ import torch
 from PIL import Image
 
 from seiko.campaign import Campaign, Prompts, Recipe, run
+from seiko.campaign.naturalness import verdict
 from seiko.imaging import from_png, to_png
-from seiko.report import ImageData, NaturalnessRow, ReportData, render
+from seiko.report import NaturalnessRow, ReportData, render
 from seiko.report.image_run import known_images
-from seiko.report.images import image_alarms, image_section, verdict
+from seiko.report.images import image_section
 from seiko.report.nearest import Nearest
 from seiko.report.run import report_data
 from seiko.report.thumbnails import SIDE, Thumbnails
@@ -97,15 +98,25 @@ def test_a_prompt_is_escaped(finished: Campaign) -> None:
     assert "&lt;script&gt;" in page
 
 
-def test_naturalness_in_words_and_alarms() -> None:
-    assert "look like the pretrained model's" in verdict([NATURAL])
-    assert "have moved away" in verdict([replace(NATURAL, shift=0.5)])
-    assert "0.10 standard deviations" in verdict([NATURAL])
-    assert image_alarms(ImageData(naturalness=(NATURAL,))) == ()
-    far, narrow = replace(NATURAL, shift=1.2), replace(NATURAL, diversity=0.1)
-    assert "are far from" in image_alarms(ImageData(naturalness=(NATURAL, far)))[0]
-    assert image_alarms(ImageData(naturalness=(far, NATURAL))) == (), "the last round is judged"
-    assert "collapsing" in image_alarms(ImageData(naturalness=(narrow,)))[0]
+def test_naturalness_in_words() -> None:
+    assert "look like the pretrained model's" in verdict(NATURAL)
+    assert "have moved away" in verdict(replace(NATURAL, shift=0.5))
+    assert "are far from" in verdict(replace(NATURAL, shift=1.2))
+    assert "0.10 standard deviations" in verdict(NATURAL)
+    assert "alignment" not in verdict(NATURAL)
+    assert "an alignment of 20.0, the pretrained model's with 27.0" in verdict(
+        replace(NATURAL, alignment=20.0, alignment_before=27.0)
+    )
+
+
+def test_alignment_is_a_column(finished: Campaign) -> None:
+    data = report_data(finished)
+    assert data.images is not None
+    row = replace(NATURAL, alignment=20.0, alignment_before=27.0, alignment_chance=15.0)
+    section = image_section(data, replace(data.images, naturalness=(NATURAL, row)))
+    assert section.naturalness[1][-3:] == ("20.0", "27.0", "15.0")
+    assert section.naturalness[0][-3:] == ("—",) * 3
+    assert "an alignment of 20.0" in section.verdict
 
 
 def test_the_unit_of_diversity_is_not_letters(finished: Campaign) -> None:

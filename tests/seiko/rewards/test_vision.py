@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from seiko import config
+from seiko.imaging import image_design
+from seiko.oracles import CLIPScore
 from seiko.rewards import Feature, LastLayer, VisionEmbedding
+from seiko.rewards.features import Aligned
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,18 @@ def test_states_that_are_no_images_are_refused(encoder: str) -> None:
         VisionEmbedding(model=encoder)(torch.zeros(2, 5))
     with pytest.raises(ValueError, match="scale must be positive"):
         VisionEmbedding(model=encoder, scale=0.0)
+
+
+def test_images_and_texts_have_cosines(encoder: str, clip: str) -> None:
+    x = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    feature = VisionEmbedding(model=clip, scale=27.7)
+    assert isinstance(feature, Aligned)
+    cosines = feature.cosines(feature(x), ["a cat", "a dog"])
+    assert cosines is not None
+    designs = [image_design(pixels, prompt) for pixels in x for prompt in ("a cat", "a dog")]
+    scores = [label.value for label in CLIPScore(model=clip)(designs)]
+    torch.testing.assert_close(100 * cosines.flatten(), torch.tensor(scores), atol=0.1, rtol=0)
+    assert VisionEmbedding(model=encoder).cosines(torch.rand(3, 9), ["a cat"]) is None
 
 
 def test_a_recipe_can_hold_it() -> None:

@@ -1,6 +1,7 @@
 """What an outside oracle is sent, what it may answer, and what becomes of designs that it does not answer.
 
-    out   id, design, kind          one row or object a design; the id is the design's key; images come as base64 PNG
+    out   id, design, kind          one row or object a design; the id is the design's key; of an image also its prompt,
+                                    and its file, as a path for a program, else in base64
     in    id, value or status, and if it likes noise and reason; in any order; as JSON also values, several by name
 
 An answer with a known id and a finite value (or status infeasible or failed) is a label at once. Whatever else comes is
@@ -16,9 +17,10 @@ import base64
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
-from seiko.designs import Design
+from seiko.designs import IMAGE, Design
 from seiko.oracles.base import Label
 
 __all__ = ["Answers", "Broken", "OracleFailed", "as_sent", "converse", "read_answer"]
@@ -32,13 +34,29 @@ class Broken(Exception):
     """This attempt ended before all was answered; the message says why."""
 
 
-def as_sent(design: Design) -> dict[str, str]:
-    """Return what an outside oracle is told of a design."""
+def as_sent(design: Design, folder: Path | None = None) -> dict[str, str]:
+    """Return what an outside oracle is told of a design.
+
+    Args:
+        design: An image must have its file.
+        folder: Where images are written to, for an oracle on this machine: it is told the path; None sends base64.
+
+    Raises:
+        ValueError: If an image comes without its file.
+    """
     row = {"id": design.key, "design": design.content, "kind": design.kind}
     if design.prompt is not None:
         row["prompt"] = design.prompt
-    if design.data is not None:
+    if design.kind == IMAGE and design.data is None:
+        raise ValueError(
+            f"image {design.content[:12]} comes without its PNG: `Campaign.bytes_of` reads it from the run folder"
+        )
+    if design.data is not None and folder is None:
         row["png"] = base64.b64encode(design.data).decode()
+    elif design.data is not None and folder is not None:
+        file = folder / f"{design.key}.png"  # 16 hexadecimal digits: nothing of it is anybody's text
+        file.write_bytes(design.data)
+        row["file"] = str(file)
     return row
 
 

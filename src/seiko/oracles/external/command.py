@@ -1,7 +1,9 @@
 """A program of your own as the oracle: designs in, labels out, as CSV or JSON lines.
 
-    in    id,design,kind                            on standard input, or in the file that {input} names
+    in    id,design,kind[,prompt][,file]            on standard input, or in the file that {input} names
     out   id,value[,noise][,status][,reason]        on standard output, or in the file that {output} names
+
+An image's `file` is the path of its PNG, in a folder that nobody else can read and that is there while it runs.
 
 It is started once for a batch, with a list of arguments and no shell. Lines on standard output are labels as soon as
 they are written; if it dies, what it has written in whole lines is kept, and it is started once more with the rest.
@@ -70,8 +72,8 @@ class Command:
 
     def _attempt(self, designs: Sequence[Design], number: int) -> Iterator[Mapping[str, Any]]:
         deadline = time.monotonic() + self.timeout
-        sent = self._written([as_sent(design) for design in designs])
         with tempfile.TemporaryDirectory(prefix="seiko-") as temporary:
+            sent = self._written([as_sent(design, Path(temporary)) for design in designs])
             files = {f"{{{name}}}": str(Path(temporary) / f"{name}.{self.format}") for name in ("input", "output")}
             arguments = [_filled(argument, files) for argument in self.arguments]
             from_file, to_file = ("{input}" in "".join(self.arguments), "{output}" in "".join(self.arguments))

@@ -1,6 +1,6 @@
 """A service in the network as the oracle: JSON in, JSON out.
 
-    POST url    {"designs": [{"id": ..., "design": ..., "kind": ...}, ...]}
+    POST url    {"designs": [{"id": ..., "design": ..., "kind": ..., "prompt": ..., "png": base64 of an image}, ...]}
     200         {"labels": [{"id": ..., "value": ..., "noise": ..., "status": ..., "reason": ...}, ...]}
 
 Each request carries an `Idempotency-Key`, the SHA-256 of what it asks: a service that keeps its answers by that key can
@@ -36,6 +36,7 @@ __all__ = ["Service"]
 
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 LARGEST = 64 << 20  # bytes of one answer
+LARGEST_SENT = 16 << 20  # characters of the images of one request, but for one that is larger alone
 LONGEST = 60.0  # seconds between two tries
 
 
@@ -45,7 +46,7 @@ class Service:
 
     Args:
         url: Where to POST to.
-        part: Designs of one request.
+        part: Designs of one request; fewer where images would make it larger than 16 MB.
         timeout: Seconds without a byte before a request counts as lost.
         tries: How often a request is sent before the loop ends.
         wait: Seconds before the second try, doubled with each, at random between 0 and that.
@@ -112,8 +113,8 @@ class Service:
             reraise=True,
         )
         with httpx.Client(timeout=self.timeout, follow_redirects=False) as client:
-            for start in range(0, len(designs), self.part):
-                body = json.dumps({"designs": [as_sent(d) for d in designs[start : start + self.part]]}).encode()
+            for rows in _parts(designs, self.part):
+                body = json.dumps({"designs": rows}).encode()
                 try:
                     answer = again(self._post, client, body, number)
                 except _Again as error:
@@ -161,6 +162,22 @@ class _Again(Exception):
     def __init__(self, message: str, pause: float | None = None) -> None:
         super().__init__(message)
         self.pause = pause
+
+
+def _parts(designs: Sequence[Design], most: int) -> Iterator[list[dict[str, str]]]:
+    """Yield what is sent in each request; the same designs give the same requests."""
+    rows: list[dict[str, str]] = []
+    size = 0
+    for design in designs:
+        row = as_sent(design)
+        more = len(row.get("png", ""))
+        if rows and (len(rows) == most or size + more > LARGEST_SENT):
+            yield rows
+            rows, size = [], 0
+        rows.append(row)
+        size += more
+    if rows:
+        yield rows
 
 
 def _records(data: bytes) -> Iterator[Mapping[str, Any]]:

@@ -6,12 +6,14 @@ error, so that it cannot garble an answer.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
 
-from seiko.designs import Design
+from seiko.designs import IMAGE, Design
 from seiko.oracles.function import PythonFunction
+from seiko.oracles.images.function import ImageFunction
 
 __all__ = ["main"]
 
@@ -20,7 +22,7 @@ def main(target: str) -> None:
     """Answer until there are no more lines."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
-        oracle = PythonFunction(target=target)
+        oracle, images = PythonFunction(target=target), ImageFunction(target=target)
         try:
             oracle.load()
         except Exception as error:  # the user's module may raise anything while it is imported
@@ -29,7 +31,9 @@ def main(target: str) -> None:
         print(json.dumps({"ready": True}), file=out, flush=True)
         for line in sys.stdin:
             row = json.loads(line)
-            [label] = oracle([Design(row["design"], row["kind"])])
+            data = base64.b64decode(row["png"]) if "png" in row else None
+            design = Design(row["design"], row["kind"], row.get("prompt"), data)
+            [label] = (images if design.kind == IMAGE else oracle)([design])
             answer = {"id": row["id"], "status": label.status, "value": label.value, "reason": label.reason}
             print(json.dumps(answer), file=out, flush=True)
 

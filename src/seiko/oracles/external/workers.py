@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from seiko.designs import Design
 from seiko.oracles.base import Label
-from seiko.oracles.external.answers import Broken, OracleFailed, read_answer
+from seiko.oracles.external.answers import Broken, OracleFailed, as_sent, read_answer
 from seiko.oracles.external.process import Child
 from seiko.oracles.function import PythonFunction
 
@@ -27,7 +27,9 @@ STARTING = 120.0  # seconds for a worker to import the function
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """Answer with a Python function of one design's text, in processes of their own; larger is better.
+    """Answer with a Python function of one design, in processes of their own; larger is better.
+
+    It is called with a design's text, or for an image with pixels and prompt as `ImageFunction` calls it.
 
     Args:
         target: ``"module:function"``, as in `PythonFunction`.
@@ -124,7 +126,7 @@ class _Worker(threading.Thread):
 
     def _answer(self, position: int, design: Design) -> Label:
         child = self._child or self._start()
-        row = {"id": str(position), "design": design.content, "kind": design.kind}
+        row = as_sent(design) | {"id": str(position)}
         child.send(json.dumps(row).encode() + b"\n", close=False)
         try:
             line = child.line(time.monotonic() + self._settings.timeout)

@@ -24,9 +24,7 @@ from torch import Tensor, nn
 
 from seiko.data import fetch
 from seiko.designs import Design
-from seiko.oracles.base import Label
-from seiko.oracles.images.answer import KIND, answer_many
-from seiko.oracles.noise import check_noise
+from seiko.oracles.images.answer import ScoredImages
 
 __all__ = ["Aesthetic", "aesthetic_head"]
 
@@ -64,7 +62,7 @@ def _layer(name: str) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aesthetic:
+class Aesthetic(ScoredImages):
     """Answer images with LAION's aesthetic score.
 
     Args:
@@ -80,26 +78,11 @@ class Aesthetic:
 
     clip: str = "openai/clip-vit-large-patch14"
     head: str | None = None
-    noise: float = 0.0
-    seed: int = 0
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
 
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return "aesthetic score"
-
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
-        return answer_many(designs, self._values, noise=self.noise, seed=self.seed)
 
     def _values(self, pixels: Float[Tensor, "n c h w"], designs: Sequence[Design]) -> Tensor:
         from seiko.imaging.vision import vision_model

@@ -23,39 +23,48 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seiko.designs import Design
-from seiko.oracles.base import Label
-from seiko.oracles.images.answer import KIND, answer_many
-from seiko.oracles.noise import check_noise
+from seiko.oracles.images.answer import ScoredImages
 
 __all__ = ["CLIPScore", "HPSv2", "PickScore"]
 
 
-def _cosines(
-    pixels: Float[Tensor, "n c h w"], designs: Sequence[Design], model: str, processor: str | None, device: str
-) -> tuple[Tensor, float]:
-    """Return the cosine of each image with its own prompt, and the model's scale."""
-    from seiko.imaging.vision import vision_model
+@dataclass(frozen=True, kw_only=True)
+class _Aligned(ScoredImages):
+    """Answer images by a CLIP's cosine of image and prompt; raises `ValueError` for an image without a prompt.
 
-    for design in designs:
-        if design.prompt is None:
-            raise ValueError(
-                f"image {design.content[:12]} has no prompt to be compared with: give the recipe prompts, or choose an "
-                "oracle that needs none"
-            )
-    encoder = vision_model(model, processor, device)
-    texts = sorted({design.prompt or "" for design in designs})
-    rows = nn.functional.normalize(encoder.texts(texts), dim=1)
-    wanted = rows[[texts.index(design.prompt or "") for design in designs]]
-    found = nn.functional.normalize(encoder.images(pixels), dim=1)
-    return (found * wanted).sum(1).cpu(), encoder.logit_scale
+    Args:
+        processor: Where the model's preprocessing and tokenizer are, if elsewhere.
+    """
+
+    model: str
+    processor: str | None = None
+
+    def _values(self, pixels: Float[Tensor, "n c h w"], designs: Sequence[Design]) -> Float[Tensor, "n"]:
+        from seiko.imaging.vision import vision_model
+
+        for design in designs:
+            if design.prompt is None:
+                raise ValueError(
+                    f"image {design.content[:12]} has no prompt to be compared with: give the recipe prompts, or "
+                    "choose an oracle that needs none"
+                )
+        encoder = vision_model(self.model, self.processor, self.device)
+        texts = nn.functional.normalize(encoder.texts([design.prompt or "" for design in designs]), dim=1)
+        images = nn.functional.normalize(encoder.images(pixels), dim=1)
+        return self._scale(encoder.logit_scale) * (images * texts).sum(1).cpu()
+
+    def _scale(self, logit_scale: float) -> float:
+        """Return what a cosine is multiplied by."""
+        return 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class CLIPScore:
+class CLIPScore(_Aligned):
     """Answer images with 100 times the cosine of CLIP's embeddings of image and prompt.
 
     Args:
         model: CLIP, a hub name or a local folder.
+        processor: Where its preprocessing and tokenizer are, if elsewhere.
         noise: Standard deviation of the Gaussian measurement noise, points.
         seed: Seed of the noise; the same design always gets the same label.
         device: Where CLIP computes.
@@ -65,35 +74,15 @@ class CLIPScore:
     """
 
     model: str = "openai/clip-vit-large-patch14"
-    noise: float = 0.0
-    seed: int = 0
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
 
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return "CLIP score"
 
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order; raises `ValueError` for an image without a prompt."""
-        return answer_many(
-            designs,
-            lambda pixels, of: 100 * _cosines(pixels, of, self.model, None, self.device)[0],
-            noise=self.noise,
-            seed=self.seed,
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
-class PickScore:
+class PickScore(_Aligned):
     """Answer images with PickScore's logit of image and prompt.
 
     Args:
@@ -109,40 +98,24 @@ class PickScore:
 
     model: str = "yuvalkirstain/PickScore_v1"
     processor: str | None = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
-    noise: float = 0.0
-    seed: int = 0
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
 
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return "PickScore"
 
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order; raises `ValueError` for an image without a prompt."""
-
-        def values(pixels: Tensor, of: Sequence[Design]) -> Tensor:
-            cosines, scale = _cosines(pixels, of, self.model, self.processor, self.device)
-            return scale * cosines
-
-        return answer_many(designs, values, noise=self.noise, seed=self.seed)
+    def _scale(self, logit_scale: float) -> float:
+        return logit_scale
 
 
 @dataclass(frozen=True, kw_only=True)
-class HPSv2:
+class HPSv2(_Aligned):
     """Answer images with the Human Preference Score v2 of image and prompt, 100 times the cosine.
 
     Args:
         model: Folder or hub name of the score's CLIP in transformers' format; its publishers have it as an open_clip
             checkpoint, which must be converted first.
+        processor: Where its preprocessing and tokenizer are, if elsewhere.
         noise: Standard deviation of the Gaussian measurement noise, points.
         seed: Seed of the noise; the same design always gets the same label.
         device: Where it computes.
@@ -151,13 +124,8 @@ class HPSv2:
         ValueError: If the noise is negative or not finite, or the model is an open_clip checkpoint.
     """
 
-    model: str
-    noise: float = 0.0
-    seed: int = 0
-    device: str = "cpu"
-
     def __post_init__(self) -> None:
-        check_noise(self.noise)
+        super().__post_init__()
         folder = Path(self.model)
         only_open_clip = folder.is_dir() and not (folder / "config.json").is_file() and any(folder.glob("*.pt"))
         if folder.suffix == ".pt" or only_open_clip or self.model == "xswu/HPSv2":
@@ -170,17 +138,3 @@ class HPSv2:
     def name(self) -> str:
         """Name of the oracle in reports."""
         return "HPSv2"
-
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order; raises `ValueError` for an image without a prompt."""
-        return answer_many(
-            designs,
-            lambda pixels, of: 100 * _cosines(pixels, of, self.model, None, self.device)[0],
-            noise=self.noise,
-            seed=self.seed,
-        )

@@ -7,7 +7,9 @@ number. An image that comes without its file is a mistake of the caller, and an 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -15,9 +17,9 @@ from torch import Tensor
 
 from seiko.designs import IMAGE, Design
 from seiko.oracles.base import Label
-from seiko.oracles.noise import noisy_label
+from seiko.oracles.noise import check_noise, noisy_label
 
-__all__ = ["KIND", "Value", "answer", "answer_many"]
+__all__ = ["KIND", "ScoredImages", "Value", "answer", "answer_many"]
 
 KIND = IMAGE
 Value = Callable[[Float[Tensor, "c h w"], Design], float | None]
@@ -88,3 +90,42 @@ def _of(design: Design, number: float | None, noise: float, seed: int) -> Label:
     if number is None or not math.isfinite(number):
         return Label.infeasible("this image has no value")
     return noisy_label(number, noise=noise, seed=seed, key=design.key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredImages(ABC):
+    """Answer images by a network that scores many at once; what such oracles have in common.
+
+    Args:
+        noise: Standard deviation of the Gaussian measurement noise, in units of the score.
+        seed: Seed of the noise; the same design always gets the same label.
+        device: Where the network computes.
+
+    Raises:
+        ValueError: If the noise is negative or not finite.
+    """
+
+    noise: float = 0.0
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_noise(self.noise)
+
+    @property
+    def kind(self) -> str:
+        """Kind of the designs that are answered."""
+        return KIND
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the oracle in reports."""
+
+    @abstractmethod
+    def _values(self, pixels: Float[Tensor, "n c h w"], designs: Sequence[Design]) -> Float[Tensor, "n"]:
+        """Return the scores of images of one size, larger is better."""
+
+    def __call__(self, designs: Sequence[Design]) -> list[Label]:
+        """Return one label for each design, in order."""
+        return answer_many(designs, self._values, noise=self.noise, seed=self.seed)

@@ -7,14 +7,13 @@ Pixels are `[height, width]` (grey) or `[height, width, 3]` (RGB), 8 bits, as Pi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from seiko.designs import Design
 from seiko.oracles.base import Label
-from seiko.oracles.function import PythonFunction
+from seiko.oracles.function import PythonFunction, label_by
 from seiko.oracles.images.answer import KIND
 
 __all__ = ["ImageFunction"]
@@ -65,11 +64,4 @@ def _answer(function: Callable[..., Any], design: Design) -> Label:
     if design.kind != KIND:
         return Label.infeasible(f"an image is a design of kind {KIND!r}, got {design.kind!r}")
     rows = (pixels_of([design])[0] * 255).round().byte().permute(1, 2, 0).numpy()
-    try:
-        value = function(rows[..., 0] if rows.shape[2] == 1 else rows, design.prompt)
-        number = math.nan if value is None else float(value)
-    except Exception as error:  # the user's own code: whatever it raises concerns this one design
-        return Label.failed(f"{type(error).__name__}: {error}")
-    if value is None:
-        return Label.infeasible("the function returned None")
-    return Label(value=number) if math.isfinite(number) else Label.failed(f"the function returned {number}")
+    return label_by(function, rows[..., 0] if rows.shape[2] == 1 else rows, design.prompt)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -38,14 +39,9 @@ def jpeg_kilobytes(pixels: Float[Tensor, "c h w"], quality: int = 95) -> float:
     return file.tell() / 1000
 
 
-def _check_quality(quality: int) -> None:
-    if not 1 <= quality <= 95:
-        raise ValueError(f"quality must be a JPEG quality from 1 to 95, got {quality}")
-
-
 @dataclass(frozen=True, kw_only=True)
-class JPEGIncompressibility:
-    """Answer images with the size of their JPEG file, kilobytes.
+class _JPEGSize:
+    """What the two oracles have in common: all but the sign.
 
     Args:
         quality: JPEG quality, 1 to 95.
@@ -56,18 +52,20 @@ class JPEGIncompressibility:
         ValueError: If the quality or the noise is out of range.
     """
 
+    sign: ClassVar[int]
     quality: int = 95
     noise: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_quality(self.quality)
+        if not 1 <= self.quality <= 95:
+            raise ValueError(f"quality must be a JPEG quality from 1 to 95, got {self.quality}")
         check_noise(self.noise)
 
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
-        return "JPEG size (kB)"
+        return f"JPEG size ({'-' if self.sign < 0 else ''}kB)"
 
     @property
     def kind(self) -> str:
@@ -76,40 +74,20 @@ class JPEGIncompressibility:
 
     def __call__(self, designs: Sequence[Design]) -> list[Label]:
         """Return one label for each design, in order."""
-        return answer(designs, lambda x, _: jpeg_kilobytes(x, self.quality), noise=self.noise, seed=self.seed)
+        return answer(
+            designs, lambda x, _: self.sign * jpeg_kilobytes(x, self.quality), noise=self.noise, seed=self.seed
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class JPEGCompressibility:
-    """Answer images with minus the size of their JPEG file, kilobytes.
+class JPEGIncompressibility(_JPEGSize):
+    """Answer images with the size of their JPEG file, kilobytes."""
 
-    Args:
-        quality: JPEG quality, 1 to 95.
-        noise: Standard deviation of the Gaussian measurement noise, kilobytes.
-        seed: Seed of the noise; the same design always gets the same label.
+    sign: ClassVar[int] = 1
 
-    Raises:
-        ValueError: If the quality or the noise is out of range.
-    """
 
-    quality: int = 95
-    noise: float = 0.0
-    seed: int = 0
+@dataclass(frozen=True, kw_only=True)
+class JPEGCompressibility(_JPEGSize):
+    """Answer images with minus the size of their JPEG file, kilobytes."""
 
-    def __post_init__(self) -> None:
-        _check_quality(self.quality)
-        check_noise(self.noise)
-
-    @property
-    def name(self) -> str:
-        """Name of the oracle in reports."""
-        return "JPEG size (-kB)"
-
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
-        return answer(designs, lambda x, _: -jpeg_kilobytes(x, self.quality), noise=self.noise, seed=self.seed)
+    sign: ClassVar[int] = -1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from seiko.oracles.base import Oracle
+from seiko.oracles.external import external_oracle
 from seiko.oracles.images.aesthetic import Aesthetic
 from seiko.oracles.images.alignment import CLIPScore, PickScore
 from seiko.oracles.images.digits import DigitQuality, StrokeThickness
@@ -33,10 +34,11 @@ _ELSEWHERE: Mapping[str, str] = {
 
 
 def image_oracle_named(name: str, *, noise: float = 0.0, seed: int = 0) -> Oracle:
-    """Return an oracle by its name, or your own function by ``module:function``.
+    """Return an oracle by its name, your own function by ``module:function``, or one outside of this process.
 
     Args:
-        name: A key of `IMAGE_ORACLES`, or ``"module:function"``.
+        name: A key of `IMAGE_ORACLES`, ``"module:function"``, or ``"command:..."``, ``"https://..."`` and
+            ``"workers:module:function"`` as `seiko.oracles.external` has them.
         noise: Standard deviation of the measurement noise, in the oracle's units.
         seed: Seed of the noise.
 
@@ -46,12 +48,12 @@ def image_oracle_named(name: str, *, noise: float = 0.0, seed: int = 0) -> Oracl
     if ":" in name:
         if noise:
             raise ValueError(f"noise is added to the oracles that come with seiko; {name} answers as it does")
-        return ImageFunction(target=name)
+        return external_oracle(name) or ImageFunction(target=name)
     if name in _ELSEWHERE:
         raise ValueError(f"{name} {_ELSEWHERE[name]}")
     if name not in IMAGE_ORACLES:
         raise ValueError(
             f"no oracle of images is called {name!r}; there are {', '.join(IMAGE_ORACLES)}, or your own as "
-            "module:function"
+            "module:function, command:..., https://... or workers:module:function"
         )
     return IMAGE_ORACLES[name](noise=noise, seed=seed)
