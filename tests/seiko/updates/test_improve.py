@@ -100,12 +100,12 @@ def test_a_budget_that_the_objective_cannot_use_leaves_an_anchor(gaussian: Any) 
 
 def test_one_anchor_where_the_previous_policy_is_the_pretrained_one(gaussian: Any) -> None:
     """alpha KL(p || q) + beta KL(p || q) = (alpha + beta) KL(p || q), and q is asked once."""
-    found, start = [], gaussian.toy.versions.state_dict()
-    for previous in (gaussian.previous, gaussian.pretrained):
+    found, start, pretrained = [], gaussian.toy.versions.state_dict(), gaussian.pretrained
+    for previous in (gaussian.previous, pretrained):
         gaussian.toy.versions.load_state_dict(start)
         gaussian.toy.versions.remember()
         ended = improve(
-            gaussian.policy, DirectBackprop(), gaussian.objective, pretrained=gaussian.pretrained, previous=previous,
+            gaussian.policy, DirectBackprop(), gaussian.objective, pretrained=pretrained, previous=previous,
             strength=FixedStrength(alpha=0.3, beta=0.1), steps=3, samples=16, seed=0,
         )  # fmt: skip
         found.append(ended.history[-1])
