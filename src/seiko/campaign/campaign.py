@@ -411,6 +411,7 @@ class Campaign(Told):
             training=None if recipe.prompts is None else history.conditioner(recipe.prompts.trained),
             judging=history.conditioner(),
             keep=self.ledger.artifacts.put,
+            first=round == 1,
         )
         report = RoundReport(
             round=round,

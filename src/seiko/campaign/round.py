@@ -46,6 +46,7 @@ def advance_model(
     training: Conditioner | None = None,
     judging: Conditioner | None = None,
     keep: Callable[[bytes], object] = lambda data: None,
+    first: bool = False,
 ) -> dict[str, Any]:
     """Move the current version or steer the pretrained one, and look at it; without a belief or an update, only look.
 
@@ -62,11 +63,12 @@ def advance_model(
         training: Prompts that the update's expectation is over; None for a model that takes none.
         judging: Prompts that the look is for.
         keep: Keeps the file of an image.
+        first: Whether it is the first round, whose previous version is the pretrained one: that is then asked once.
 
     Returns:
         The fields of `RoundReport` that it decides.
     """
-    sampler: Sampler = ModelSampler(model, judging)
+    sampler: Sampler = ModelSampler(model, judging, previous="pretrained" if first else "previous")
     fields: dict[str, Any] = {"alpha": None, "beta": None}
     if belief is not None and objective is not None and recipe.update is not None:
         lists = [given for given in (training, judging) if given is not None]
@@ -75,7 +77,7 @@ def advance_model(
             problem, fields = _steer(recipe, recipe.update, model, belief, aim, previous, seeds[0], progress, training)
             sampler = SteeredSampler(model, recipe.update, problem, judging)
         else:
-            fields = _move(recipe, recipe.update, model, belief, aim, steps, alpha, seeds[0], progress, training)
+            fields = _move(recipe, recipe.update, model, belief, aim, steps, alpha, seeds[0], progress, training, first)
     progress("look", 0, 1, {})
     return fields | look(sampler, belief, recipe.look, seeds[1], recipe.naturalness, keep, recipe.view)
 
@@ -91,13 +93,14 @@ def _move(
     seed: int,
     progress: Progress,
     training: Conditioner | None,
+    first: bool,
 ) -> dict[str, Any]:
     def follow(step: int, seen: StepReport, alpha: float) -> None:
         progress("update", step, steps, {"objective": seen.objective * belief.scale, "kl": seen.kls[0], "alpha": alpha})
 
     policy: ModelPolicy[Transition] = ModelPolicy(model)
     pretrained: ModelPolicy[Transition] = ModelPolicy(model, "pretrained")
-    previous: ModelPolicy[Transition] = ModelPolicy(model, "previous")
+    previous: ModelPolicy[Transition] = pretrained if first else ModelPolicy(model, "previous")
     improvement = improve(
         policy,
         update,

@@ -89,11 +89,13 @@ class ModelSampler:
         model: The model; it draws by the weights that it has when it is asked.
         conditioner: Prompts to draw for; None for a model that takes none.
         version: Which of its versions draws.
+        previous: Which of them is the previous round's; in the first round the pretrained one, which is asked once.
     """
 
     model: DiffusionModel[Transition]
     conditioner: Conditioner | None = None
     version: Version = "current"
+    previous: Version = "previous"
 
     @property
     def population(self) -> int:
@@ -119,11 +121,10 @@ class ModelSampler:
     def _look(self, noise: Noise) -> tuple[State, PerSample, PerSample]:
         policy: ModelPolicy[Transition] = ModelPolicy(self.model, self.version)
         trajectory = rollout(policy, _given(self.conditioner, noise), noise)
-        return (
-            trajectory.x_0,
-            path_kl(trajectory, ModelPolicy(self.model, "pretrained")),
-            path_kl(trajectory, ModelPolicy(self.model, "previous")),
-        )
+        pretrained = path_kl(trajectory, ModelPolicy(self.model, "pretrained"))
+        if self.previous == "pretrained":
+            return trajectory.x_0, pretrained, pretrained
+        return trajectory.x_0, pretrained, path_kl(trajectory, ModelPolicy(self.model, self.previous))
 
 
 @dataclass(frozen=True)

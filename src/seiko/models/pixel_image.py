@@ -154,7 +154,8 @@ class PixelImage:
 
     def distance(self, x: Float[Tensor, "n c h w"], z: Float[Tensor, "m c h w"]) -> Float[Tensor, "n m"]:
         """Return the root of the mean squared difference of pixels, 0 to 1."""
-        first, second = self.decode(x).flatten(1), self.decode(z).flatten(1)
+        first = self.decode(x).flatten(1)
+        second = first if z is x else self.decode(z).flatten(1)  # to decode takes a pass through the network
         return torch.cdist(first, second) / math.sqrt(first.shape[1])
 
     @torch.no_grad()

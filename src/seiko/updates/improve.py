@@ -56,7 +56,8 @@ def improve(
         update: How it moves.
         objective: A, in reward standard deviations.
         pretrained: First anchor, coefficient alpha.
-        previous: Second anchor, coefficient beta; left out at beta = 0, when it has no effect.
+        previous: Second anchor, coefficient beta; left out at beta = 0, when it has no effect. Where it is `pretrained`
+            itself, as in a first round, one anchor has both coefficients, and is asked once.
         strength: Chooses alpha and beta.
         alpha: Where dual ascent starts; None for the strength's own start.
         steps: How many steps to take.
@@ -76,7 +77,10 @@ def improve(
     for step in range(steps):
         if isinstance(state, Annealed):
             state.anneal(step / steps)
-        anchors = (Anchor(pretrained, alpha), *((Anchor(previous, beta),) if beta else ()))
+        if previous is pretrained:
+            anchors: tuple[Anchor[T], ...] = (Anchor(pretrained, alpha + beta),)
+        else:
+            anchors = (Anchor(pretrained, alpha), *((Anchor(previous, beta),) if beta else ()))
         noise = Noise.seeded(seed, samples, device).fold_in(step)
         rows = conditioning(noise) if callable(conditioning) else conditioning
         seen = update.step(state, policy, Problem(objective, anchors).given(rows), rows, noise)

@@ -21,6 +21,7 @@ A method is run at two learning rates; the better one counts.
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -75,7 +76,7 @@ def _method(make: Callable[[float], Update[Any]], seconds: float) -> Method:
     def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
         samples, labels, fresh, steps = (4, 24, 8, 4) if quick else (SAMPLES, LABELS, FRESH, STEPS)
         limit = 0.5 if quick else seconds
-        belief = _belief(PixelImageSource(num_steps=steps).load(), labels, seed)
+        belief = _belief(steps, labels, seed)
         runs: list[dict[str, Any]] = []
         for rate in RATES[:1] if quick else RATES:
             model = PixelImageSource(num_steps=steps).load()
@@ -95,9 +96,11 @@ def _method(make: Callable[[float], Update[Any]], seconds: float) -> Method:
     return method
 
 
+@functools.cache
 @torch.no_grad()
-def _belief(model: PixelImage, labels: int, seed: int) -> Belief:
-    """Return what is learnt from the model's own draws."""
+def _belief(steps: int, labels: int, seed: int) -> Belief:
+    """Return what is learnt from the pretrained model's own draws; the same for all methods."""
+    model = PixelImageSource(num_steps=steps).load()
     noise, prompts = Noise.seeded(seed, labels), _prompts(labels)
     designs = model.export(rollout(ModelPolicy(model), model.encode(prompts), noise).x_0)
     values = [label.value for label in StrokeThickness()(designs)]

@@ -96,3 +96,19 @@ def test_a_budget_that_the_objective_cannot_use_leaves_an_anchor(gaussian: Any) 
     flat = type(gaussian)(gaussian.toy, lambda x: 0 * x[:, 0])
     ended = run(flat, strength=KLBudget(nats=1.0, rate=1.0, damping=1.0, least=0.05), steps=10)
     assert ended.alpha == pytest.approx(0.05)
+
+
+def test_one_anchor_where_the_previous_policy_is_the_pretrained_one(gaussian: Any) -> None:
+    """alpha KL(p || q) + beta KL(p || q) = (alpha + beta) KL(p || q), and q is asked once."""
+    found, start, pretrained = [], gaussian.toy.versions.state_dict(), gaussian.pretrained
+    for previous in (gaussian.previous, pretrained):
+        gaussian.toy.versions.load_state_dict(start)
+        gaussian.toy.versions.remember()
+        ended = improve(
+            gaussian.policy, DirectBackprop(), gaussian.objective, pretrained=pretrained, previous=previous,
+            strength=FixedStrength(alpha=0.3, beta=0.1), steps=3, samples=16, seed=0,
+        )  # fmt: skip
+        found.append(ended.history[-1])
+    assert [len(report.kls) for report in found] == [2, 1]
+    assert found[1].value == pytest.approx(found[0].value, rel=1e-5)
+    assert found[1].objective == pytest.approx(found[0].objective, rel=1e-5)
