@@ -83,7 +83,9 @@ def covered(name: str, inputs: int, out: Path) -> None:
     """Try inputs that libFuzzer makes, and end the process."""
     import atheris
 
-    with atheris.instrument_imports(include=["seiko.config", "seiko.campaign", "seiko.cli"], enable_loader_override=False):
+    with atheris.instrument_imports(
+        include=["seiko.config", "seiko.campaign", "seiko.cli"], enable_loader_override=False
+    ):
         from seiko_bench.fuzz_targets import TARGETS
 
     findings, began = Findings(TARGETS[name]), time.monotonic()
@@ -111,7 +113,16 @@ def by_coverage(name: str, inputs: int, seed: int) -> dict[str, Any]:
         (root / "words").write_text("".join(f'"{line}"\n' for line in lines))
         flags = [f"-atheris_runs={inputs}", f"-seed={seed + 1}", f"-dict={root / 'words'}", "-max_len=16384"]
         flags += ["-timeout=60", "-rss_limit_mb=8192", "-close_fd_mask=3", str(root / "corpus")]
-        command = [sys.executable, __file__, "--only", name, "--covered", str(root / "row.json"), "--inputs", str(inputs)]
+        command = [
+            sys.executable,
+            __file__,
+            "--only",
+            name,
+            "--covered",
+            str(root / "row.json"),
+            "--inputs",
+            str(inputs),
+        ]
         done = subprocess.run(
             command,
             env={**os.environ, "SEIKO_FUZZ_FLAGS": json.dumps(flags)},
