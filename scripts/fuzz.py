@@ -41,9 +41,10 @@ class Findings:
         except Exception as error:  # any that is not a refusal is what is looked for
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "seiko" in frame.filename]
             where = f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
-            known = self.found.get(where)
-            if known is None or len(data) < known["bytes"]:
-                self.found[where] = {"error": f"{error}"[:300], "bytes": len(data), "input": data[:2000].hex()}
+            known = self.found.setdefault(where, {"times": 0, "bytes": len(data) + 1})
+            known["times"] += 1
+            if len(data) < known["bytes"]:
+                known |= {"error": f"{error}"[:300], "bytes": len(data), "input": data[:2000].hex()}
 
     def row(self, target: str, by: str, seconds: float) -> dict[str, Any]:
         """Return what the result file says of it."""
@@ -83,7 +84,9 @@ def covered(name: str, inputs: int, out: Path) -> None:
     """Try inputs that libFuzzer makes, and end the process."""
     import atheris
 
-    with atheris.instrument_imports(include=["seiko.config", "seiko.campaign", "seiko.cli"], enable_loader_override=False):
+    with atheris.instrument_imports(
+        include=["seiko.config", "seiko.campaign", "seiko.cli"], enable_loader_override=False
+    ):
         from seiko_bench.fuzz_targets import TARGETS
 
     findings, began = Findings(TARGETS[name]), time.monotonic()
@@ -111,7 +114,16 @@ def by_coverage(name: str, inputs: int, seed: int) -> dict[str, Any]:
         (root / "words").write_text("".join(f'"{line}"\n' for line in lines))
         flags = [f"-atheris_runs={inputs}", f"-seed={seed + 1}", f"-dict={root / 'words'}", "-max_len=16384"]
         flags += ["-timeout=60", "-rss_limit_mb=8192", "-close_fd_mask=3", str(root / "corpus")]
-        command = [sys.executable, __file__, "--only", name, "--covered", str(root / "row.json"), "--inputs", str(inputs)]
+        command = [
+            sys.executable,
+            __file__,
+            "--only",
+            name,
+            "--covered",
+            str(root / "row.json"),
+            "--inputs",
+            str(inputs),
+        ]
         done = subprocess.run(
             command,
             env={**os.environ, "SEIKO_FUZZ_FLAGS": json.dumps(flags)},
@@ -123,7 +135,8 @@ def by_coverage(name: str, inputs: int, seed: int) -> dict[str, Any]:
             raise SystemExit(f"the fuzzer of {name} ended with {done.returncode}: {done.stderr[-2000:]}")
         row: dict[str, Any] = json.loads((root / "row.json").read_text())
         if done.returncode and row["inputs"] < inputs:
-            row["findings"][f"the process ended with {done.returncode}"] = {"error": done.stderr[-500:]}
+            why = f"the process ended with {done.returncode}"
+            row["findings"][why] = {"times": 0, "error": done.stderr[-500:]}
         return row
 
 

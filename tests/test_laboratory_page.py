@@ -50,7 +50,7 @@ def test_the_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     library = ["".join(letters.choices("ACGT", k=8)) for _ in range(64)]
     Path("library.fasta").write_text("".join(f">s{i}\n{sequence}\n" for i, sequence in enumerate(library)))
     Path("measured.csv").write_text("sequence,Kd_nM\nACGTACGA,120\nACGTACGA,140\nTTTTTTTT,90000\n")
-    assert len(COMMANDS) == 15
+    assert len(COMMANDS) == 17
     for command in COMMANDS:
         words = shlex.split(command)[1:]
         result = CliRunner().invoke(app, [*words, *SMALL.get(words[0], [])], prog_name="seiko")
@@ -74,4 +74,8 @@ def test_the_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert list(state.plates) == ["P1", "P2"]
     assert {query.batch for query in state.asked(2)} == {1, 2}
     assert state.charged == 23 + 12 + 6
+    with (tmp_path / "measurements.csv").open() as file:
+        wild = [row for row in csv.DictReader(file) if row["id"] == "0-wild"]
+    assert [row["replicate"] for row in wild] == ["1", "2", "3", "4"]
+    assert {row["plate"] for row in wild} == {"P1"}
     assert (tmp_path / "report.html").stat().st_size > 10_000

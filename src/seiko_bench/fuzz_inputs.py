@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ GRID = "P1," + ",".join(map(str, range(1, 13))) + "\n" + "".join(
 )  # fmt: skip
 LINES = "".join(json.dumps({"id": id, "value": i / 10, "reason": "well"}) + "\n" for i, id in enumerate(ASKED))
 OLD = "design,value,noise\n" + "".join(f"{letter * 6},0.5,\n" for letter in "ACGT")
-BETTER = "winner,loser,rater,choice,tie\n" + "".join(f"{a},{b},ann,,\n" for a, b in zip(IDS, IDS[1:], strict=False))
+BETTER = "winner,loser,rater,choice,tie\n" + "".join(f"{a},{b},ann,,\n" for a, b in pairwise(IDS))
 
 TROUBLE = (
     *("", ",", ";", "\t", "\n", "\r", "\r\n", '"', "'", "\0", "\ufeff", "\x1c", "\x85", "\u2028", "\u0663", " "),

@@ -1,4 +1,4 @@
-"""What the docs say of faults and load, from the result files."""
+"""What the docs say of faults, fuzzing and load, from the result files."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 __all__ = ["ledger_tables"]
 
 FAULTS = ["fault", "ledger", "trials", "labels lost", "bought twice", "same state", "silently wrong", "remark"]
+FUZZ = ["input", "made by", "inputs", "taken", "refused in a sentence", "findings", "seconds"]
 LOAD = ["", "seconds of wall clock", "seconds of processor"]
 
 
 def ledger_tables(results: Path) -> list[tuple[str, list[str], list[list[str]], str]]:
     """Return for each file that there is: heading, header, rows and command."""
     found = []
-    for name, rows in (("faults", _faults), ("load", _load)):
+    for name, header, rows in (("faults", FAULTS, _faults), ("fuzz", FUZZ, _fuzz), ("load", LOAD, _load)):
         path = results / f"{name}.json"
         if path.is_file():
             result = json.loads(path.read_text())
-            header = FAULTS if name == "faults" else LOAD
             found.append((result["benchmark"], header, rows(result), _command(result)))
     return found
 
@@ -47,6 +47,22 @@ def _faults(result: dict[str, Any]) -> list[list[str]]:
             row["remark"] or "—",
         ]
         for row in result["outcomes"]
+    ]
+
+
+def _fuzz(result: dict[str, Any]) -> list[list[str]]:
+    what = {"labels": "label file", "recipe": "recipe JSON", "ledger": "export of a run, imported and looked at"}
+    return [
+        [
+            what[row["target"]],
+            row["by"],
+            f"{row['inputs']:,}",
+            f"{row['taken']:,}",
+            f"{row['inputs'] - row['taken'] - sum(found['times'] for found in row['findings'].values()):,}",
+            str(len(row["findings"])),
+            f"{row['seconds']:.0f}",
+        ]
+        for row in result["rows"]
     ]
 
 

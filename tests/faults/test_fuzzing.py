@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from seiko.campaign.ledger import transfer
-from seiko.campaign.ledger.base import Ledger
-from seiko_bench import fuzz_targets
 from seiko_bench.fuzz_inputs import STRATEGIES, good
-from seiko_bench.fuzz_targets import TARGETS, export, story
+from seiko_bench.fuzz_targets import TARGETS
 
 HOW_MANY = {"labels": 300, "recipe": 300, "ledger": 200}
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from seiko.campaign.sense import sound
+
 __all__ = ["Comparison", "Comparisons", "agreement", "answers", "best_of", "check_comparisons"]
 
 
@@ -127,7 +129,7 @@ class Comparisons:
             ValueError: If a comparison is none.
         """
         for row in payload["comparisons"]:
-            comparison = Comparison(**row)
+            comparison = sound(Comparison(**row))
             for id in (comparison.winner, comparison.loser):
                 if not known(id):
                     raise KeyError(id)

@@ -172,6 +172,11 @@ class Record:
         now = self._now if up_to is None else self._replay(up_to)
         return [now[r].told[-1] for r in sorted(now) if now[r].state in _LABELS]
 
+    def last_words(self) -> list[tuple[State, Label, int]]:
+        """Return where each replicate stands that anything was told of, what was told last, and the event that did."""
+        at = {replicate: seq for seq, _, replicate, label in self._acts if label is not None}
+        return [(now.state, now.told[-1], at[r]) for r, now in sorted(self._now.items()) if now.told]
+
     def failures(self) -> list[Label]:
         """Return the failures that nothing has followed, by replicate."""
         broke = (State.FAILED, State.FAILED_FOR_GOOD)

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from seiko.campaign.sense import sound
 from seiko.oracles import Label
 
 __all__ = ["Rating", "RatingBook", "complete", "label_of_scores"]
@@ -71,7 +72,7 @@ class RatingBook:
             ValueError: If one cannot be a rating.
         """
         for row in rows:
-            rating = Rating(query=row["query"], rater=row["rater"], score=row["score"], skipped=row["skipped"])
+            rating = sound(Rating(query=row["query"], rater=row["rater"], score=row["score"], skipped=row["skipped"]))
             if rating.query not in known:
                 raise KeyError(rating.query)
             self._forget(rating.query, rating.rater)

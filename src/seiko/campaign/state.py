@@ -31,6 +31,7 @@ from seiko.campaign.records import Records, Tally
 from seiko.campaign.register import Register
 from seiko.campaign.replicates import combine
 from seiko.campaign.seen import ImagePair, NaturalnessReport, PromptReport
+from seiko.campaign.sense import check_recipe, sound
 from seiko.campaign.standing import Designs, Measured, count, judged, measured
 from seiko.campaign.units import Units
 from seiko.designs import Design
@@ -320,6 +321,7 @@ def fold(state: RunState, event: Event) -> None:
     try:
         match event.kind:
             case "opened":
+                check_recipe(payload["recipe"])
                 state.recipe, state.opened_at = payload["recipe"], event.created_at
             case "asked":
                 for row in payload["queries"]:
@@ -333,7 +335,7 @@ def fold(state: RunState, event: Event) -> None:
                         std=row["std"],
                         batch=payload.get("batch", 1),
                     )
-                    state.add(query)
+                    state.add(sound(query))
             case "told":
                 for id, labels in payload["labels"].items():
                     _told(state, id, labels, event.seq)
@@ -348,7 +350,8 @@ def fold(state: RunState, event: Event) -> None:
                 for row in payload["controls"]:
                     state.add(unasked(row, "control"))
                 for row in payload["plates"]:
-                    state.plates[row["name"]] = Plate.from_row(row, event.seq)
+                    plate = sound(Plate.from_row(row, event.seq))
+                    state.plates[plate.name] = plate
             case "retracted":
                 for id in payload["ids"]:
                     state.record(id).retract(event.seq, payload["reason"], payload.get("replicate"))
@@ -366,9 +369,12 @@ def fold(state: RunState, event: Event) -> None:
                     state.record(id).untell(event.seq)
                     state.refresh(id, event.seq)
             case "advanced":
-                state.reports.append(RoundReport.from_payload(payload["report"]))
-                state.weights.append(payload["weights"])
-                state.fits.append(payload["fitted_to"])
+                report, weights, fitted_to = payload["report"], payload["weights"], payload["fitted_to"]
+                if not (weights is None or isinstance(weights, str)) or type(fitted_to) is not int:
+                    raise TypeError(f"weights {weights!r:.80} fitted to event {fitted_to!r:.20}")
+                state.reports.append(sound(RoundReport.from_payload(report)))
+                state.weights.append(weights)
+                state.fits.append(fitted_to)
             case _:
                 raise ValueError(f"unknown kind {event.kind!r}")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -380,21 +386,22 @@ def fold(state: RunState, event: Event) -> None:
 
 def unasked(row: dict[str, Any], source: str) -> Query:
     """Return the query of a design that nobody asked for."""
-    return Query(id=row["id"], design=Design(row["content"], row["kind"], row.get("prompt")), round=0, source=source)
+    design = Design(row["content"], row["kind"], row.get("prompt"))
+    return sound(Query(id=row["id"], design=design, round=0, source=source))
 
 
 def _told(state: RunState, id: str, labels: dict[str, Any] | list[dict[str, Any]], seq: int) -> None:
     if isinstance(labels, dict):
-        label = Label(**labels)
+        label = sound(Label(**labels))
         if state.tell_first(id, label, seq):
             return
         state.record(id).label(seq, label)
     else:
         for row in labels:
-            state.record(id).label(seq, Label(**row))
+            state.record(id).label(seq, sound(Label(**row)))
     state.refresh(id, seq)
 
 
 def _keep_units(state: RunState, payload: dict[str, Any]) -> None:
     if "units" in payload:
-        state.units = Units(**payload["units"])
+        state.units = sound(Units(**payload["units"]))

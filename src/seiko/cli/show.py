@@ -13,6 +13,7 @@ import typer
 
 from seiko.cli.errors import InputError
 from seiko.cli.images import deliver_images, with_prompts
+from seiko.cli.measurements import as_measurements, measurement_rows
 from seiko.cli.molecules import as_molecules
 from seiko.cli.output import as_csv, as_json, as_jsonl, deliver, say
 from seiko.cli.runs import MODEL_FILES, RunPlace, beside, open_run, read_state
@@ -105,6 +106,13 @@ def report(
 def export(
     run: RunPlace,
     labels: Annotated[bool, typer.Option("--labels", help="All labels, as a table.")] = False,
+    replicates: Annotated[
+        bool,
+        typer.Option(
+            "--replicates",
+            help="With --labels: one row a measurement, with its replicate, batch, plate, well, time and noise.",
+        ),
+    ] = False,
     model: Annotated[
         bool, typer.Option("--model", help="The model after the last finished round, as a folder.")
     ] = False,
@@ -120,6 +128,13 @@ def export(
     """Take the labels or the model out of a run; without --out the model goes to RUN/model, replacing what is there."""
     if labels == model:
         raise InputError("say what to export: --labels or --model")
+    if replicates and (model or format not in (TableFormat.csv, TableFormat.jsonl)):
+        raise InputError("--replicates is for --labels as csv or jsonl: one row a measurement")
+    if replicates:
+        measured = measurement_rows(run)
+        deliver(as_measurements(measured, format), out, force=force)
+        say(f"{len(measured)} measurements" + (f", written to {out}" if out else ""))
+        return
     if labels:
         from seiko.campaign.label_table import labelled_rows
 
