@@ -169,6 +169,13 @@ def test_what_stands_behind_the_names_of_qed() -> None:
     assert {recipe(name).strength.limit for name in qed.ADAPTIVE} == {ours.strength.limit}
 
 
+def test_all_labels_at_once_get_the_steps_of_all_rounds() -> None:
+    recipe = qed._recipe("seiko:zinc250k", 1000, 1, 1, False, qed._all_at_once(4))
+    assert recipe.rounds == 1
+    assert recipe.final_steps == 4 * qed.STEPS
+    assert [type(source) for source in recipe.candidates] == [Fresh]
+
+
 def test_gates_are_those_of_the_prior() -> None:
     good = prior_module.gates(0.70, 3.4, -0.3, 0.049)
     assert [gate["holds"] for gate in good.values()] == [True] * 4

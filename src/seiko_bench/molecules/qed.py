@@ -91,8 +91,7 @@ def _non_adaptive(prior: str) -> Method:
         parts: list[dict[str, Any]] = []
         for labels in QUICK_LABELS if quick else LABELS:
             rounds = labels // (QUICK_LABELS[0] if quick else BATCH)
-            options = {"remask": 0.0, "rewrite": 0.0, "splice": 0.0, "steps": STEPS * rounds}
-            recipe = _recipe(prior, labels, 1, seed, quick, options)
+            recipe = _recipe(prior, labels, 1, seed, quick, _all_at_once(rounds))
 
             def judge(campaign: Campaign, first: bool = not parts) -> dict[str, Any]:
                 return {"curve": [_row(campaign, i, quick) for i in ((0, 1) if first else (1,))]}
@@ -103,6 +102,11 @@ def _non_adaptive(prior: str) -> Method:
         return _record({"curve": curve, "best": best, "seconds": seconds}, seed)
 
     return method
+
+
+def _all_at_once(rounds: int) -> Mapping[str, Any]:
+    """Return options of one round that is as long as so many; the only round is the last one."""
+    return {"remask": 0.0, "rewrite": 0.0, "splice": 0.0, "final_steps": STEPS * rounds}
 
 
 def _recipe(prior: str, budget: int, rounds: int, seed: int, quick: bool, options: Mapping[str, Any]) -> Recipe:
