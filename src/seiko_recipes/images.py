@@ -10,7 +10,18 @@ from typing import Any, Literal
 from seiko.campaign import Fresh, Prompts, Recipe
 from seiko.models import UNET_LAYERS, FullFineTuning, LoRA, PixelImageSource
 from seiko.oracles import image_oracle_named
-from seiko.rewards import RBF, DigitFeatures, Ensemble, GaussianProcess, LastLayer, Learned, PixelCNN, RewardModel
+from seiko.rewards import (
+    RBF,
+    DigitFeatures,
+    Ensemble,
+    GaussianProcess,
+    Identity,
+    LastLayer,
+    Learned,
+    PerPrompt,
+    PixelCNN,
+    RewardModel,
+)
 from seiko.updates import PPO, SQDF, AdjointMatching, DirectBackprop, Distill, Guidance, Steering, Update
 from seiko_recipes.choices import (
     AcquisitionName,
@@ -25,7 +36,7 @@ from seiko_recipes.choices import (
 __all__ = ["digits", "imagenet64"]
 
 UpdateName = Literal["backprop", "adjoint", "sqdf", "ppo", "distill", "guidance", "none"]
-RewardName = Literal["ensemble", "last", "gp"]
+RewardName = Literal["ensemble", "last", "gp", "class"]
 
 
 def digits(
@@ -75,7 +86,8 @@ def digits(
             which it always is where selection is "everything".
         selection: How a batch is chosen; "everything" labels each i.i.d. draw, as the paper does.
         reward: "ensemble": small networks on pixels; "last": linear regression on such networks' last layers; "gp":
-            Gaussian process on the features of a frozen digit classifier.
+            Gaussian process on the features of a frozen digit classifier; "class": linear regression on these, once for
+            all classes and once more for each, for an oracle that depends on the class asked for, as "quality" does.
         c: Standard deviations of optimism in "ucb".
         kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
         alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
@@ -104,6 +116,7 @@ def digits(
         ),
         prompts=Prompts(querying=tuple(classes)),
         oracle=image_oracle_named(oracle, noise=noise, seed=seed),
+        view=PerPrompt(feature=DigitFeatures(), prompts=tuple(classes)) if reward == "class" else None,
         reward_model=_reward(reward),
         acquisition=acquisition_of(acquisition, c),
         final_acquisition=final_of(final_acquisition, c, selection),
@@ -215,6 +228,8 @@ def _reward(name: RewardName) -> RewardModel:
             return LastLayer(features=Learned(network=PixelCNN(), members=2))
         case "gp":
             return GaussianProcess(kernel=RBF(feature=DigitFeatures()))
+        case "class":
+            return LastLayer(features=Identity())
 
 
 def _update(

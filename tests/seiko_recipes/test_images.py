@@ -16,6 +16,7 @@ from seiko.acquisition import UCB, BootstrapMax, Greedy
 from seiko.campaign import Campaign, Prompts, Recipe, run
 from seiko.models import UNET_LAYERS, FullFineTuning, LoRA, PixelImageSource
 from seiko.oracles import ImageFunction, StrokeThickness
+from seiko.rewards import DigitFeatures, PerPrompt
 from seiko.updates import AdjointMatching, DirectBackprop, FixedStrength
 from seiko_recipes.images import digits, imagenet64
 
@@ -105,3 +106,10 @@ def test_a_small_run_keeps_its_images_and_resumes(tmp_path: Path, update: Litera
     with Campaign.open(tmp_path / "run", recipe) as campaign:
         assert campaign.done
         assert campaign.sample(3) == fresh
+
+
+def test_a_belief_by_class() -> None:
+    recipe = digits(oracle="quality", reward="class", classes="37")
+    assert recipe.view == PerPrompt(feature=DigitFeatures(), prompts=("3", "7"))
+    assert digits().view is None
+    assert config.from_json(config.to_json(recipe)) == recipe
