@@ -37,7 +37,8 @@ def sound(value: T) -> T:
     Raises:
         TypeError: If one is not; names the field.
     """
-    for name, kinds, check in _checks(type(value)):
+    cls: Any = type(value)
+    for name, kinds, check in _checks(cls):
         field = getattr(value, name)
         if type(field) not in kinds and (check is None or not check(field)):
             raise TypeError(f"{type(value).__name__}.{name} must not be {field!r:.60}")
@@ -54,9 +55,9 @@ def check_recipe(recipe: object) -> None:
 
 
 @cache
-def _checks(cls: type) -> list[tuple[str, frozenset[type], Check | None]]:
+def _checks(cls: Any) -> list[tuple[str, frozenset[type], Check | None]]:
     hints = typing.get_type_hints(cls)
-    return [(field.name, *_kinds(hints[field.name])) for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    return [(field.name, *_kinds(hints[field.name])) for field in dataclasses.fields(cls)]
 
 
 def _kinds(hint: Any) -> tuple[frozenset[type], Check | None]:
@@ -79,11 +80,12 @@ def _kinds(hint: Any) -> tuple[frozenset[type], Check | None]:
         key, item = (_check(arg) for arg in args)
         return frozenset(), lambda value: isinstance(value, dict) and all(key(k) and item(v) for k, v in value.items())
     if dataclasses.is_dataclass(hint):
-        return frozenset(), lambda value: isinstance(value, hint) and sound(value) is value  # type: ignore[arg-type]
+        cls: Any = hint
+        return frozenset(), lambda value: isinstance(value, cls) and sound(value) is value
     return frozenset({hint}), None
 
 
-def _items(origin: type, args: tuple[Any, ...]) -> Check:
+def _items(origin: Any, args: tuple[Any, ...]) -> Check:
     if origin is tuple and Ellipsis not in args:
         places = [_check(arg) for arg in args]
         return lambda value: (
