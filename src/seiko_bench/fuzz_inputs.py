@@ -128,7 +128,7 @@ def _places(value: Any, where: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @st.composite
 def told_wrongly(draw: st.DrawFn) -> bytes:
     """Return an export of a run with digests that are right and events that are not."""
-    events = [list(event) for event in story()]
+    events: list[list[Any]] = [list(event) for event in story()]
     for _ in range(draw(st.integers(0, 2))):
         at = draw(st.integers(0, len(events) - 1))
         match draw(st.integers(0, 3)):
