@@ -1,6 +1,6 @@
 """Train the pixel prior that travels in the package: MNIST, 28 by 28, with and without a class.
 
-    python scripts/train_digits.py --until 4750 --out src/seiko/priors/mnist
+    python scripts/train_digits.py --out src/seiko/priors/mnist
 
 Ctrl-C stops it at the last checkpoint; the same command goes on from there. `scripts/gate_digits.py` measures it.
 """

@@ -9,6 +9,7 @@ from seiko.acquisition import UCB, Acquisition, BootstrapMax, Greedy, Thompson
 from seiko.campaign import (
     Diverse,
     Everything,
+    Mixed,
     NoImprovement,
     Selection,
     StopRule,
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 AcquisitionName = Literal["ucb", "bootstrap", "thompson", "greedy"]
-SelectionName = Literal["top", "diverse", "everything"]
+SelectionName = Literal["top", "diverse", "mixed", "everything"]
 
 
 def acquisition_of(name: AcquisitionName, c: float) -> Acquisition:
@@ -65,6 +66,8 @@ def selection_of(name: SelectionName) -> Selection:
             return TopAcquisition()
         case "diverse":
             return Diverse()
+        case "mixed":
+            return Mixed()
         case "everything":
             return Everything(paper=True)
 

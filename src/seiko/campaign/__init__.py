@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from seiko.campaign.round import Progress
     from seiko.campaign.sampler import Look, Sampler
     from seiko.campaign.screens import PropertyRange, Screen, Substructure
-    from seiko.campaign.selection import Diverse, Everything, Pool, Selection, TopAcquisition
+    from seiko.campaign.selection import Diverse, Everything, Mixed, Pool, Selection, TopAcquisition
     from seiko.campaign.splice import Splice
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "Library",
     "LocalPenalisation",
     "Look",
+    "Mixed",
     "NaturalnessReport",
     "NoImprovement",
     "NoPrompts",
@@ -123,7 +124,7 @@ _NEED_TORCH = {
     "round": ("Progress",),
     "sampler": ("Look", "Sampler"),
     "screens": ("PropertyRange", "Screen", "Substructure"),
-    "selection": ("Diverse", "Everything", "Pool", "Selection", "TopAcquisition"),
+    "selection": ("Diverse", "Everything", "Mixed", "Pool", "Selection", "TopAcquisition"),
     "splice": ("Splice",),
 }
 _PLACES = {name: place for place, names in _NEED_TORCH.items() for name in names}

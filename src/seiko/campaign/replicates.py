@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 
 from seiko.oracles import Label
 
@@ -38,18 +39,29 @@ def combine(labels: Sequence[Label], pooled: float | None = None) -> Label:
     several = _means([dict(label.values) for label in measured])
     given = [label.noise for label in measured if label.noise]
     if len(given) == len(values):
-        weights = [1 / noise**2 for noise in given]
+        least = min(given)
+        weights = [(least / noise) ** 2 for noise in given]  # relative ones, which no unit can make overflow
         total = math.fsum(weights)
-        mean = math.fsum(w * y for w, y in zip(weights, values, strict=True)) / total
-        return Label(value=mean, noise=1 / math.sqrt(total), values=several)
+        return Label(value=_mean(values, weights), noise=least / math.sqrt(total), values=several)
     noise = pooled / math.sqrt(len(values)) if pooled else None
-    return Label(value=math.fsum(values) / len(values), noise=noise, values=several)
+    return Label(value=_mean(values), noise=noise, values=several)
+
+
+def _mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
+    """Return the weighted mean, also of numbers whose sum is none; of equal ones it is exactly theirs."""
+    weights = [1.0] * len(values) if weights is None else weights
+    try:
+        mean = math.fsum(w * y for w, y in zip(weights, values, strict=True)) / math.fsum(weights)
+    except OverflowError:
+        exact = sum(Fraction(w) * Fraction(y) for w, y in zip(weights, values, strict=True))
+        mean = float(exact / sum(map(Fraction, weights)))
+    return min(max(mean, min(values)), max(values))
 
 
 def _means(measured: Sequence[Mapping[str, float]]) -> tuple[tuple[str, float], ...]:
     """Return the plain mean of each property that every replicate has."""
     names = [name for name in measured[0] if all(name in values for values in measured)]
-    return tuple((name, math.fsum(values[name] for values in measured) / len(measured)) for name in names)
+    return tuple((name, _mean([values[name] for values in measured])) for name in names)
 
 
 def pooled_noise(groups: Iterable[Sequence[Label]]) -> float | None:
@@ -58,15 +70,17 @@ def pooled_noise(groups: Iterable[Sequence[Label]]) -> float | None:
     Designs all of whose labels came with a noise have no part in it. Replicates that all agree exactly say that they
     are rounded, not that they are exact: None.
     """
-    squares, freedom = 0.0, 0
+    residuals: list[float] = []
+    freedom = 0
     for labels in groups:
         values = [label.value for label in labels if label.value is not None]
         if len(values) < 2 or all(label.noise for label in labels if label.value is not None):
             continue
-        mean = math.fsum(values) / len(values)
-        squares += math.fsum((y - mean) ** 2 for y in values)
+        mean = _mean(values)
+        residuals += [y - mean for y in values]
         freedom += len(values) - 1
-    return math.sqrt(squares / freedom) if squares > 0 else None
+    norm = math.hypot(*residuals)  # scaled inside: squares of large residuals would overflow
+    return norm / math.sqrt(freedom) if 0 < norm < math.inf else None
 
 
 def combine_all(groups: Sequence[Sequence[Label]]) -> list[Label]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from seiko.diffusion import State
 
-__all__ = ["Batchwise", "Distance", "Diverse", "Everything", "Pool", "Selection", "TopAcquisition"]
+__all__ = ["Batchwise", "Distance", "Diverse", "Everything", "Mixed", "Pool", "Selection", "TopAcquisition"]
 
 Distance = Callable[[State, State], Float[Tensor, "n m"]]
 
@@ -136,3 +137,35 @@ class Diverse:
             chosen.append(int(nearest.argmax()))
             nearest = torch.minimum(nearest, pool.distance(x, x[chosen[-1]][None])[:, 0])
         return [int(rows[i]) for i in chosen]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """Take part of a batch by acquisition, and the rest as it was drawn, so that the model's own draws are judged too.
+
+    Labels of what is best teach nothing of what the model draws meanwhile, and it is there that the update asks the
+    belief. The pool's first candidates are those of the first source: put `Fresh` there.
+
+    Args:
+        drawn: Share of a batch that is taken in the order drawn, in (0, 1).
+    """
+
+    drawn: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.drawn < 1:
+            raise ValueError(
+                f"drawn must lie between 0 and 1, got {self.drawn}: TopAcquisition takes none as drawn, Everything all"
+            )
+
+    @property
+    def iid(self) -> bool:
+        """False."""
+        return False
+
+    def __call__(self, pool: Pool, count: int) -> list[int]:
+        """Return the best candidates, best first, and then others in the order drawn."""
+        best = TopAcquisition()(pool, count - round(self.drawn * count))
+        taken = set(best)
+        rest = (row for row in range(len(pool.x)) if row not in taken)
+        return [*best, *islice(rest, min(count, len(pool.x)) - len(best))]

@@ -57,3 +57,30 @@ def test_of_one_design_it_is_the_standard_error(values: list[float]) -> None:
     if together.noise is not None:
         error = statistics.stdev(values) / math.sqrt(len(values))
         assert together.noise == pytest.approx(error, rel=1e-6, abs=1e-9)
+
+
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=6),
+    st.floats(5e-324, 1.7e308) | st.none(),
+)
+def test_no_finite_numbers_are_too_large_or_too_small(values: list[float], noise: float | None) -> None:
+    [together] = combine_all([labels(*values, noise=noise)])
+    assert together.value is not None
+    if noise is None:
+        assert min(values) <= together.value <= max(values)
+    assert math.isfinite(together.value)
+    assert together.noise is None or 0 <= together.noise < math.inf
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(2, 7))
+def test_equal_numbers_have_no_noise_whatever_their_size(value: float, n: int) -> None:
+    assert combine_all([labels(*[value] * n)]) == [Label(value=value)]
+
+
+def test_large_numbers_have_a_mean_and_a_noise() -> None:
+    [together] = combine_all([labels(1e200, 3e200)])
+    assert together.value == pytest.approx(2e200)
+    assert together.noise == pytest.approx(1e200)
+    [weighed] = combine_all([[Label(value=0.0, noise=1e-200), Label(value=3.0, noise=5e-201, replicate=2)]])
+    assert weighed.value == pytest.approx(2.4)
+    assert weighed.noise == pytest.approx(1e-200 / math.sqrt(5))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seiko.campaign import Diverse, Everything, Pool, Selection, TopAcquisition
+from seiko.campaign import Diverse, Everything, Mixed, Pool, Selection, TopAcquisition
 
 
 def line(points: list[float], score: list[float] | None = None) -> Pool:
@@ -28,12 +28,12 @@ def test_top_takes_the_largest_scores_best_first_and_the_first_of_equals() -> No
     assert TopAcquisition()(line([0, 1, 2, 3, 4], [0.1, 0.9, 0.5, 0.9, -1.0]), 3) == [1, 3, 2]
 
 
-@pytest.mark.parametrize("selection", [TopAcquisition(), Diverse(shortlist=1.0), Everything()])
+@pytest.mark.parametrize("selection", [TopAcquisition(), Diverse(shortlist=1.0), Mixed(), Everything()])
 def test_before_the_first_fit_draws_are_taken_in_order(selection: Selection) -> None:
     assert selection(line([5, 1, 4, 2]), 3) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("selection", [TopAcquisition(), Diverse(), Everything()])
+@pytest.mark.parametrize("selection", [TopAcquisition(), Diverse(), Mixed(), Everything()])
 def test_a_small_pool_is_taken_whole(selection: Selection) -> None:
     assert sorted(selection(line([5, 1], [0.0, 1.0]), 3)) == [0, 1]
 
@@ -44,6 +44,7 @@ def test_everything_ignores_the_scores() -> None:
     assert Everything(paper=True).iid
     assert not TopAcquisition().iid
     assert not Diverse().iid
+    assert not Mixed().iid
 
 
 def test_diverse_is_greedy_max_min_by_hand() -> None:
@@ -71,3 +72,17 @@ def test_diverse_spreads_more_than_top() -> None:
 def test_a_shortlist_shorter_than_the_batch_is_refused() -> None:
     with pytest.raises(ValueError, match=r"shortlist must be at least 1, got 0\.5"):
         Diverse(shortlist=0.5)
+
+
+def test_mixed_takes_half_by_score_and_half_as_drawn() -> None:
+    score = [0.1, 0.9, 0.2, 0.3, 0.8, 0.7]
+    pool = line([0, 1, 2, 3, 4, 5], score)
+    assert Mixed()(pool, 4) == [1, 4, 0, 2]
+    assert Mixed(drawn=0.25)(pool, 4) == [1, 4, 5, 0]
+    assert sorted(Mixed()(pool, 6)) == list(range(6))
+
+
+@pytest.mark.parametrize("drawn", [0.0, 1.0, -0.5])
+def test_a_share_drawn_is_a_part(drawn: float) -> None:
+    with pytest.raises(ValueError, match=f"drawn must lie between 0 and 1, got {drawn}"):
+        Mixed(drawn=drawn)
