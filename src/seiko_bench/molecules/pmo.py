@@ -40,9 +40,9 @@ from seiko_recipes.molecules import molecules
 
 __all__ = ["pmo"]
 
-ROUNDS = 10
-SMALLER: Mapping[str, Any] = {"steps": 4, "final_steps": 8, "pool": 1000}
-"""A round of 100 calls is given less work than one of 200, so that a task stays under 15 minutes of two cores."""
+ROUNDS = 20
+SMALLER: Mapping[str, Any] = {"steps": 2, "final_steps": 8, "pool": 1000}
+"""A round of 50 calls is given less work than one of 200, so that a task stays under 15 minutes of two cores."""
 LOOK = 128
 QUICK_CALLS = 24
 RECORD = "record.json"
