@@ -52,6 +52,9 @@ def check_recipe(recipe: object) -> None:
     for name, kinds in _RECIPE.items():
         if name in recipe and type(recipe[name]) not in kinds:
             raise TypeError(f"{name} of the recipe must not be {recipe[name]!r:.60}")
+    nats = (recipe.get("strength") or {}).get("nats", 0.0)
+    if type(nats) not in (int, float):
+        raise TypeError(f"nats of the recipe's strength must not be {nats!r:.60}")
 
 
 @cache

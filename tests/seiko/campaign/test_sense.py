@@ -17,6 +17,7 @@ WRONG: list[tuple[int, tuple[Any, ...], Any]] = [
     (0, ("recipe",), ["a list"]),
     (0, ("recipe", "budget"), "many"),
     (0, ("recipe", "strength"), 5),
+    (0, ("recipe", "strength", "nats"), [1.0]),
     (1, ("round",), "1"),
     (1, ("queries", 0, "mean"), {"a": 1}),
     (1, ("queries", 0, "content"), 7),
