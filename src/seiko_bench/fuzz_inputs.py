@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from seiko_bench.fuzz_targets import IDS, READINGS, export, story
 
-__all__ = ["STRATEGIES", "TROUBLE", "good"]
+__all__ = ["STRATEGIES", "TROUBLE", "good", "places"]
 
 ASKED = IDS[3:7]  # of the run that files are read against, what waits
 LONG = "id,value,noise,status,reason,retry,replicate,design\n" + "".join(
@@ -98,7 +98,7 @@ def changed(draw: st.DrawFn, whole: Callable[[], Any]) -> Any:
     """Return JSON of which a few parts are others, gone, or there in addition."""
     value = whole()
     for _ in range(draw(st.integers(1, 3))):
-        where = draw(st.sampled_from(_places(value)))
+        where = draw(st.sampled_from(places(value)))
         owner, how, new = value, draw(st.sampled_from(["put", "drop", "add"])), draw(VALUES)
         for key in where[:-1]:
             owner = owner[key]
@@ -113,15 +113,15 @@ def changed(draw: st.DrawFn, whole: Callable[[], Any]) -> Any:
     return value
 
 
-def _places(value: Any, where: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def places(value: Any, where: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the way to every part of JSON but its whole."""
     found = [where] if where else []
     if isinstance(value, dict):
         for key, item in value.items():
-            found += _places(item, (*where, key))
+            found += places(item, (*where, key))
     elif isinstance(value, list):
         for at, item in enumerate(value):
-            found += _places(item, (*where, at))
+            found += places(item, (*where, at))
     return found
 
 

@@ -39,7 +39,7 @@ from seiko.cli.summary import status
 from seiko.config import ConfigError, canonical_json, from_json, read_json, to_json
 from seiko_bench.tiny import tiny
 
-__all__ = ["TARGETS", "export", "labels", "ledger", "recipe", "story"]
+__all__ = ["READINGS", "TARGETS", "export", "labels", "ledger", "recipe", "story"]
 
 Events = list[tuple[str, dict[str, Any]]]
 

@@ -22,10 +22,10 @@ from seiko.campaign.label_file import LabelFileError, Reading, parse_labels
 from seiko.campaign.ledger import Event, Ledger, NewEvent
 from seiko.campaign.state import RunState, fold
 from seiko.campaign.taking import label_rows, new_labels
-from seiko.campaign.units import Units
 from seiko.cli import app
 from seiko.designs import Design
 from seiko.oracles import Label
+from seiko_bench.fuzz_targets import READINGS
 
 MALFORMED = int(os.environ.get("SEIKO_MALFORMED", "200"))
 many = settings(max_examples=MALFORMED, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -108,20 +108,8 @@ def mangled(draw: st.DrawFn) -> bytes:
     return data
 
 
-READINGS = st.sampled_from(
-    [
-        Reading(),
-        Reading(plate="P1"),
-        Reading(columns={"value": "noise"}),
-        Reading(columns={"id": "well", "value": "value"}),
-        Reading(units=Units(log10=True)),
-        Reading(units=Units(scale=1e300, minimise=True)),
-    ]
-)
-
-
 @many
-@given(mangled(), READINGS)
+@given(mangled(), st.sampled_from(READINGS))
 def test_a_file_is_taken_whole_or_refused_with_a_sentence(data: bytes, reading: Reading) -> None:
     state = a_run()
     before = copy.deepcopy(state)
@@ -151,7 +139,7 @@ def test_a_file_is_taken_whole_or_refused_with_a_sentence(data: bytes, reading: 
 
 
 @many
-@given(mangled(), READINGS)
+@given(mangled(), st.sampled_from(READINGS))
 def test_so_are_measurements_that_were_not_asked_for(data: bytes, reading: Reading) -> None:
     data = data.replace(b"id", b"design", 1)
     try:

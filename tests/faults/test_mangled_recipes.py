@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seiko.config import ConfigError, from_json, read_json, to_json
+from seiko_bench.fuzz_inputs import places
 from seiko_bench.tiny import tiny
 
 WRITTEN: dict[str, Any] = to_json(tiny(Path("model")))
@@ -31,19 +32,7 @@ VALUES = st.recursive(
 )
 
 
-def places(value: Any, where: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the way to every part of a recipe."""
-    found = [where]
-    if isinstance(value, dict):
-        for key, item in value.items():
-            found += places(item, (*where, key))
-    elif isinstance(value, list):
-        for at, item in enumerate(value):
-            found += places(item, (*where, at))
-    return found
-
-
-PLACES = places(WRITTEN)[1:]
+PLACES = places(WRITTEN)
 CHANGES = st.lists(
     st.tuples(st.sampled_from(PLACES), st.sampled_from(["put", "drop", "add"]), VALUES, st.text(max_size=6)),
     min_size=1,

@@ -4,8 +4,12 @@
     KL(best of n || p)   <=  log n - (n - 1) / n
 
 No network is moved for it, the belief is free to ask, and every design is still one that the model drew. It costs n
-times the draws. A network spends nats in directions that have nothing to do with A; this spends none there, so that a
-small n after an update buys more A a nat than another update would.
+times the draws. The bound is on the distance from p, the law that is drawn from; how far the result is from the
+pretrained model also depends on which of p's draws are kept,
+
+    KL(best of n || p_pre)  =  KL(best of n || p) + E_best[log p / p_pre],
+
+and is estimated, not bounded, by that bound and the path KLs of the draws that were kept.
 
 References:
     Beirami et al., "Theoretical guarantees on the best-of-n alignment policy", 2024, https://arxiv.org/abs/2401.01879
@@ -106,7 +110,7 @@ class BestOf:
 
     @torch.no_grad()
     def look(self, noise: Noise) -> Look:
-        """Return draws with their path KLs, of the paths that were kept, and the bound of `best_of_nats` on top."""
+        """Return draws with an estimate of their KL: the mean of the kept paths' KLs, and `best_of_nats` on top."""
         looks = [self.sampler.look(self._stream(noise, i)) for i in range(self.n)]
         values = torch.stack([self._value(look.x_0, noise) for look in looks])
         kept: Int64[Tensor, "b"] = values.argmax(0)

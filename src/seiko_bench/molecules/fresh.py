@@ -36,7 +36,7 @@ def fresh(
     Returns:
         mean: Mean value of the molecules that the oracle answers, duplicates included; None if there are none.
         validity, uniqueness, diversity, sa: Of the samples; see `seiko.metrics.molecules`.
-        kl: Path KL from the pretrained model that the round's own look estimated, nats, and at most what choosing adds.
+        kl: Path KL from the pretrained model that the round's own look estimated, nats, with `best_of_nats` on top.
     """
     drawn = campaign.sample(samples, seed=_SEED, round=round, best_of=best_of)
     return _judged(drawn, oracle) | {"kl": _kl(campaign, round) + best_of_nats(best_of)}
