@@ -26,9 +26,10 @@ from seiko.campaign.label_file import LabelFileError
 from seiko.campaign.ledger import LedgerBusy, LedgerCorrupted, is_server
 from seiko.web.uploads import UploadGone
 
-__all__ = ["EXPECTED", "Faults", "Problem", "in_words", "problem_of"]
+__all__ = ["EXPECTED", "Answer", "Faults", "Problem", "in_words", "problem_of"]
 
 EXPECTED = (HTTPException, CampaignError, LedgerError, UploadGone, ValueError, ImportError)
+Answer = Callable[[Request, Exception], Response]  # makes of what was refused, or went wrong, what the client is told
 _PLAIN = {"Not Found": "there is no page at this address", "Method Not Allowed": "that cannot be done at this address"}
 _log = logging.getLogger("seiko.web")
 
@@ -89,7 +90,7 @@ class Faults:
         answer: Makes the answer.
     """
 
-    def __init__(self, app: Any, answer: Callable[[Request, Exception], Response]) -> None:
+    def __init__(self, app: Any, answer: Answer) -> None:
         self.app, self._answer = app, answer
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -110,7 +110,7 @@ def create_app(desk: Desk, access: Access, options: Options | None = None, jobs:
         app.add_exception_handler(kind, _answer)
     app.add_middleware(Faults, answer=_answer)
     larger = {"/upload": options.upload_bytes + _MULTIPART}
-    app.add_middleware(BodyLimit, limit=options.body_bytes, larger=larger)
+    app.add_middleware(BodyLimit, limit=options.body_bytes, larger=larger, answer=_answer)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(options.hosts), www_redirect=False)
     app.add_middleware(SecurityHeaders, secure=options.secure)
     return app

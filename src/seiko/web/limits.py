@@ -14,7 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
+from seiko.web.answers import Answer
 from seiko.web.options import MEGABYTE
 
 __all__ = ["BodyLimit", "Buckets"]
@@ -65,7 +67,8 @@ class TooLarge(HTTPException):
     """A body is larger than it may be."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(413, f"the request is larger than {limit / MEGABYTE:g} MiB: send less at a time")
+        words = f"the request is larger than {limit / MEGABYTE:g} MiB: send less at a time"
+        super().__init__(413, words, {"Connection": "close"})  # what is left of the body is not read
 
 
 class BodyLimit:
@@ -75,10 +78,11 @@ class BodyLimit:
         app: What is behind it.
         limit: Bytes.
         larger: Bytes for some paths.
+        answer: Makes the answer.
     """
 
-    def __init__(self, app: Any, limit: int, larger: dict[str, int]) -> None:
-        self.app, self.limit, self.larger = app, limit, larger
+    def __init__(self, app: Any, limit: int, larger: dict[str, int], answer: Answer) -> None:
+        self.app, self.limit, self.larger, self._answer = app, limit, larger, answer
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -88,7 +92,7 @@ class BodyLimit:
         limit = self.larger.get(scope["path"], self.limit)
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
         if declared.isdigit() and int(declared) > limit:
-            await _refuse(TooLarge(limit), send)
+            await self._answer(Request(scope), TooLarge(limit))(scope, receive, send)
             return
         seen, started = 0, False
 
@@ -110,10 +114,4 @@ class BodyLimit:
         except TooLarge as error:
             if started:
                 raise
-            await _refuse(error, send)
-
-
-async def _refuse(error: TooLarge, send: Any) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": error.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": str(error.detail).encode()})
+            await self._answer(Request(scope), error)(scope, receive, send)

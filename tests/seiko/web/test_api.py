@@ -137,7 +137,7 @@ def fuzz(place: Path, examples: int) -> int:
 
     access, links = Access.prepare(None, [])
     desk = Desk(str(place))
-    options = Options(hosts=("*",), posts_a_second=1e9, burst=10**9, logins_a_minute=1e9)
+    options = Options(hosts=("*",), posts_a_second=1e9, burst=10**9, logins_a_minute=1e9, body_bytes=4096)
     app = create_app(desk, access, options, jobs=NoJobs())  # type: ignore[arg-type]
     schema = schemathesis.openapi.from_asgi("/api/openapi.json", app)
     headers = {"Authorization": f"Bearer {links[0].token}"}

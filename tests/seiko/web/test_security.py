@@ -231,6 +231,9 @@ def test_bodies_are_limited(serve: Any, sequences: Path) -> None:
     assert owner.client.post("/rate", content=parts(), headers=headers).status_code == 413  # no length is told
     token = {"Authorization": f"Bearer {served.tokens['owner']}"}
     assert owner.client.post("/api/v1/tell", content=parts(), headers=token).status_code == 413
+    declared = owner.client.post("/api/v1/tell", content=b"x" * 2000, headers=token)
+    assert (declared.status_code, declared.headers["connection"]) == (413, "close")
+    assert "send less at a time" in declared.json()["detail"]  # a program is answered as the schema says
 
 
 def test_a_form_has_few_fields_and_one_file(serve: Any, sequences: Path) -> None:
