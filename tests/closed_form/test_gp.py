@@ -107,6 +107,22 @@ def test_leave_one_out_is_a_refit_without_the_label() -> None:
         assert float(belief.scale * variance[i].sqrt()) == pytest.approx(float(expected[1]), abs=1e-6)
 
 
+def test_states_are_looked_at_once() -> None:
+    """A feature may be a forward pass of a large model."""
+    seen: list[int] = []
+
+    def feature(x: Tensor) -> Tensor:
+        seen.append(len(x))
+        return x
+
+    x, y = data(25)
+    belief = GaussianProcess(kernel=RBF(feature=feature), restarts=0).fit(x, y, None, 0)
+    for asked in (belief, belief.draw(torch.Generator().manual_seed(0))):
+        seen.clear()
+        asked.posterior(x[:7])
+        assert seen == [7]
+
+
 def test_hyperparameters_are_found() -> None:
     """Labels drawn from a process of known length-scales and noise."""
     x = 4 * torch.rand(250, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -5,6 +5,8 @@
 is the kernel of f_bar(x) = mean_g f(g x), f ~ GP(0, k): the law of functions that a symmetry leaves unchanged. Random
 features Phi have E[Phi(x) . Phi(z)] = k(x, z), so that Phi(x) . w with w ~ N(0, I) is a draw of the prior, at every x
 at once. Hyperparameters are logarithms in a dictionary, outside of the covariance, so that they can be optimised.
+
+`inputs` is what a kernel sees of states and may be dear (an embedding, a fingerprint): all else takes what it returns.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 Hyperparameters: TypeAlias = Mapping[str, Tensor]
-Function: TypeAlias = Callable[[Tensor], Tensor]
+Function: TypeAlias = Callable[[Any], Tensor]
 Inputs: TypeAlias = Any  # a tensor, or one a part of a sum
 
 
@@ -57,16 +59,16 @@ class Covariance(Protocol):
         """Return logs -> k of all pairs of these inputs, with what does not depend on them done once."""
         ...
 
-    def diagonal(self, logs: Hyperparameters, x: Tensor) -> Float[Tensor, "n"]:
-        """Return k(x, x) of states."""
+    def diagonal(self, logs: Hyperparameters, inputs: Inputs) -> Float[Tensor, "n"]:
+        """Return k of each with itself."""
         ...
 
-    def towards(self, logs: Hyperparameters, z: Tensor, matrix: Float[Tensor, "m c"]) -> Function:
-        """Return x -> k(x, z) matrix, `[n, c]`, for states x."""
+    def towards(self, logs: Hyperparameters, z: Inputs, matrix: Float[Tensor, "m c"]) -> Function:
+        """Return inputs -> k(inputs, z) matrix, `[n, c]`."""
         ...
 
-    def random_features(self, logs: Hyperparameters, z: Tensor, size: int, generator: torch.Generator) -> Function:
-        """Return x -> Phi(x), `[n, D]`, for states shaped like z; D may differ from `size`."""
+    def random_features(self, logs: Hyperparameters, z: Inputs, size: int, generator: torch.Generator) -> Function:
+        """Return inputs -> Phi, `[n, D]`, for inputs shaped like z; D may differ from `size`."""
         ...
 
 
@@ -127,28 +129,27 @@ class OrbitAverage:
         gram = self({}, inputs, inputs)
         return lambda logs: gram
 
-    def diagonal(self, logs: Hyperparameters, x: Tensor) -> Float[Tensor, "n"]:
+    def diagonal(self, logs: Hyperparameters, inputs: Float[Tensor, "n images d"]) -> Float[Tensor, "n"]:
         """Return the mean over pairs of a state's own images."""
-        a = self.inputs(x)
-        return self.kernel.compare(logs, a, a).mean((1, 2))
+        return self.kernel.compare(logs, inputs, inputs).mean((1, 2))
 
-    def towards(self, logs: Hyperparameters, z: Tensor, matrix: Float[Tensor, "m c"]) -> Function:
-        """Return x -> k(x, z) matrix."""
-        b = self.inputs(z).to(torch.float64)
+    def towards(self, logs: Hyperparameters, z: Float[Tensor, "m images d"], matrix: Float[Tensor, "m c"]) -> Function:
+        """Return inputs -> k(inputs, z) matrix."""
+        z = z.to(torch.float64)
 
-        def product(x: Tensor) -> Tensor:
-            a = self.inputs(x)
-            return self(logs, a, b) @ matrix.to(a.dtype)
+        def product(inputs: Tensor) -> Tensor:
+            return self(logs, inputs, z) @ matrix.to(inputs.dtype)
 
         return product
 
-    def random_features(self, logs: Hyperparameters, z: Tensor, size: int, generator: torch.Generator) -> Function:
+    def random_features(
+        self, logs: Hyperparameters, z: Float[Tensor, "m images d"], size: int, generator: torch.Generator
+    ) -> Function:
         """Return the mean over images of the kernel's own random features."""
-        phi = self.kernel.random_features(logs, self.inputs(z).flatten(0, 1), size, generator)
+        phi = self.kernel.random_features(logs, z.flatten(0, 1), size, generator)
 
-        def mean(x: Tensor) -> Tensor:
-            images = self.inputs(x)
-            return torch.unflatten(phi(images.flatten(0, 1)), 0, images.shape[:2]).mean(1)
+        def mean(inputs: Tensor) -> Tensor:
+            return torch.unflatten(phi(inputs.flatten(0, 1)), 0, inputs.shape[:2]).mean(1)
 
         return mean
 
@@ -180,12 +181,13 @@ class WindowCovariance:
         gram = self.kernel(inputs, inputs)
         return lambda logs: gram
 
-    def diagonal(self, logs: Hyperparameters, x: Tensor) -> Float[Tensor, "n"]:
+    def diagonal(self, logs: Hyperparameters, inputs: Tensor) -> Float[Tensor, "n"]:
         """Return ones: the kernel is normalised."""
-        return torch.ones(len(x), dtype=x.dtype if x.is_floating_point() else torch.float32, device=x.device)
+        dtype = inputs.dtype if inputs.is_floating_point() else torch.float32
+        return torch.ones(len(inputs), dtype=dtype, device=inputs.device)
 
     def towards(self, logs: Hyperparameters, z: Tensor, matrix: Float[Tensor, "m c"]) -> Function:
-        """Return x -> k(x, z) matrix, by table for tokens."""
+        """Return inputs -> k(inputs, z) matrix, by table for tokens."""
         return Landmarks.projected(self.kernel, z, matrix)
 
     def random_features(self, logs: Hyperparameters, z: Tensor, size: int, generator: torch.Generator) -> Function:
@@ -237,21 +239,31 @@ class SumCovariance:
 
         return total
 
-    def diagonal(self, logs: Hyperparameters, x: Tensor) -> Float[Tensor, "n"]:
+    def diagonal(self, logs: Hyperparameters, inputs: Sequence[Inputs]) -> Float[Tensor, "n"]:
         """Return the weighted sum."""
-        return torch.stack([w * part.diagonal(own, x) for w, part, own in self._each(logs)]).sum(0)
+        terms = [w * part.diagonal(own, p) for (w, part, own), p in zip(self._each(logs), inputs, strict=True)]
+        return torch.stack(terms).sum(0)
 
-    def towards(self, logs: Hyperparameters, z: Tensor, matrix: Float[Tensor, "m c"]) -> Function:
+    def towards(self, logs: Hyperparameters, z: Sequence[Inputs], matrix: Float[Tensor, "m c"]) -> Function:
         """Return the sum of the parts' own products."""
-        products = [part.towards(own, z, w * matrix) for w, part, own in self._each(logs)]
-        return lambda x: torch.stack([product(x) for product in products]).sum(0)
+        products = [part.towards(own, q, w * matrix) for (w, part, own), q in zip(self._each(logs), z, strict=True)]
 
-    def random_features(self, logs: Hyperparameters, z: Tensor, size: int, generator: torch.Generator) -> Function:
+        def total(inputs: Sequence[Inputs]) -> Tensor:
+            return torch.stack([product(p) for product, p in zip(products, inputs, strict=True)]).sum(0)
+
+        return total
+
+    def random_features(
+        self, logs: Hyperparameters, z: Sequence[Inputs], size: int, generator: torch.Generator
+    ) -> Function:
         """Return the parts' features side by side, weighted."""
-        each = [(w.sqrt(), part.random_features(own, z, size, generator)) for w, part, own in self._each(logs)]
+        each = [
+            (w.sqrt(), part.random_features(own, q, size, generator))
+            for (w, part, own), q in zip(self._each(logs), z, strict=True)
+        ]
 
-        def concatenated(x: Tensor) -> Tensor:
-            phis = [(phi(x), weight) for weight, phi in each]
+        def concatenated(inputs: Sequence[Inputs]) -> Tensor:
+            phis = [(phi(p), weight) for (weight, phi), p in zip(each, inputs, strict=True)]
             return torch.cat([phi * weight.to(phi.dtype) for phi, weight in phis], dim=1)
 
         return concatenated

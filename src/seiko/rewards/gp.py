@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -28,6 +28,9 @@ from seiko.rewards.rescaling import Rescale, Rescaling, honest
 from seiko.rewards.split import uniforms
 from seiko.rewards.standardise import Standardised, standardise
 from seiko.rewards.symmetry import Symmetry
+
+if TYPE_CHECKING:
+    from seiko.rewards.marginal_likelihood import Tuned
 
 __all__ = ["GaussianProcess", "GaussianProcessBelief", "GaussianProcessDraw"]
 
@@ -72,7 +75,7 @@ class GaussianProcessBelief:
         noise: sigma^2, standard units.
         inducing: `[m, *event]` labelled states that carry the posterior; all of them where it is exact.
         solution: What the labels say of them.
-        product: x -> k(x, inducing) [weights | root].
+        product: inputs of x -> k(x, inducing) [weights | root].
         features: Random features of a draw.
     """
 
@@ -95,9 +98,10 @@ class GaussianProcessBelief:
         return Posterior(mean=self.mean + self.scale * mean, std=self.scale * self.report.std_scale * std)
 
     def _standard(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        found = self.product(x)
+        inputs = self.covariance.inputs(x)
+        found = self.product(inputs)
         explained = found[:, 1:].square().sum(1)
-        variance = self.signal * self.covariance.diagonal(self.logs, x) - explained
+        variance = self.signal * self.covariance.diagonal(self.logs, inputs) - explained
         return found[:, 0], variance.clamp_min(1e-12).sqrt()
 
     def draw(self, generator: torch.Generator) -> GaussianProcessDraw:
@@ -105,18 +109,20 @@ class GaussianProcessBelief:
 
         Like std, a draw's distance from the mean is multiplied by the report's `std_scale`.
         """
-        phi = self.covariance.random_features(self.logs, self.inducing, self.features, generator)
-        at_inducing = phi(self.inducing).to(torch.float64)
+        at_z = self.covariance.inputs(self.inducing)
+        phi = self.covariance.random_features(self.logs, at_z, self.features, generator)
+        at_inducing = phi(at_z).to(torch.float64)
         xi = torch.randn(at_inducing.shape[1], generator=generator, dtype=torch.float64).to(at_inducing.device)
         w = self.signal**0.5 * xi
         correction = self.solution.correction(at_inducing @ w, generator)
         # Away from the mean, both in one product: (k v - mean) + Phi w, and the mean itself.
         both = torch.stack([self.solution.weights, correction - self.solution.weights], dim=1)
-        moved = self.covariance.towards(self.logs, self.inducing, self.signal * both)
+        moved = self.covariance.towards(self.logs, at_z, self.signal * both)
 
         def function(x: Tensor) -> Tensor:
-            values = moved(x)
-            away = values[:, 1] + phi(x) @ w.to(values)
+            inputs = self.covariance.inputs(x)
+            values = moved(inputs)
+            away = values[:, 1] + phi(inputs) @ w.to(values)
             drawn: Tensor = self.mean + self.scale * (values[:, 0] + self.report.std_scale * away)
             return drawn
 
@@ -183,8 +189,10 @@ class GaussianProcess:
                 best = tuned
         assert best is not None
         label_noise = best.noise + torch.nan_to_num(labels.noise, nan=0.0).square()
-        z = x if len(x) <= self.exact_up_to else x[self._subset(x, self.inducing, seed)]
-        solution = _solve(best.covariance, best.logs, best.signal, x, z, labels, label_noise)
+        exact = len(x) <= self.exact_up_to
+        z = x if exact else x[self._subset(x, self.inducing, seed)]
+        at_z = _double(best.covariance.inputs(z))
+        solution = _solve(best, at_z, None if exact else x, labels, label_noise)
         report = self._report(solution, labels, label_noise, best.noise, start)
         columns = torch.cat([best.signal * solution.weights[:, None], best.signal * solution.root], dim=1)
         return GaussianProcessBelief(
@@ -197,7 +205,7 @@ class GaussianProcess:
             noise=best.noise,
             inducing=z,
             solution=solution,
-            product=best.covariance.towards(best.logs, z, columns),
+            product=best.covariance.towards(best.logs, at_z, columns),
             features=self.features,
         )
 
@@ -232,20 +240,12 @@ def _double(inputs: Any) -> Any:
 
 
 @torch.no_grad()
-def _solve(
-    covariance: Covariance,
-    logs: Hyperparameters,
-    signal: float,
-    x: Tensor,
-    z: Tensor,
-    labels: Standardised,
-    label_noise: Tensor,
-) -> Solution:
-    at_z = _double(covariance.inputs(z))
-    gram = signal * covariance(logs, at_z, at_z).to(torch.float64)
-    if len(z) == len(x):
+def _solve(tuned: Tuned, at_z: Any, x: Tensor | None, labels: Standardised, label_noise: Tensor) -> Solution:
+    """Condition on all labels: those of z, unless z only carries those of x."""
+    gram = tuned.signal * tuned.covariance(tuned.logs, at_z, at_z).to(torch.float64)
+    if x is None:
         return solve_exact(gram, labels.y, label_noise)
-    parts = [_double(covariance.inputs(part)) for part in torch.split(x, _ROWS)]
-    cross = torch.cat([signal * covariance(logs, part, at_z).to(torch.float64) for part in parts])
-    diagonal = torch.cat([covariance.diagonal(logs, part) for part in torch.split(x, _ROWS)])
-    return solve_variational(gram, cross, signal * diagonal.to(torch.float64), labels.y, label_noise)
+    parts = [_double(tuned.covariance.inputs(part)) for part in torch.split(x, _ROWS)]
+    cross = torch.cat([tuned.covariance(tuned.logs, part, at_z).to(torch.float64) for part in parts])
+    diagonal = torch.cat([tuned.covariance.diagonal(tuned.logs, part).to(torch.float64) for part in parts])
+    return solve_variational(gram, tuned.signal * cross, tuned.signal * diagonal, labels.y, label_noise)

@@ -137,7 +137,7 @@ class PreferenceProcess:
             noise=sigma**2,
             inducing=x,
             solution=solution,
-            product=covariance.towards(task.kernel_logs(logs), x, columns),
+            product=covariance.towards(task.kernel_logs(logs), task.inputs, columns),
             features=self.features,
         )
 
