@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from seiko.diffusion import DenoisingTransition, Noise
 from seiko.models import GaussianToy, ModelPolicy
+from seiko.models.versions import Version
 from seiko.updates import DPO, FixedStrength, PreferenceDPO, improve
 from seiko.updates.dpo import eps_score, forward_path, noised
 
@@ -146,6 +148,101 @@ def test_without_pairs_it_refuses() -> None:
         PreferenceDPO().with_pairs(toy.process, torch.zeros(2, 1), torch.zeros(3, 1))
     with pytest.raises(ValueError, match="share must lie"):
         PreferenceDPO(share=0.0)
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """A policy of two toys: a row of conditioning names one."""
+
+    parts: tuple[ModelPolicy[Any], ModelPolicy[Any]]
+    num_steps: int
+    memoryless: bool = True
+
+    @classmethod
+    def of(cls, cases: Sequence[Any], version: Version = "current") -> Conditional:
+        first, second = (ModelPolicy(case.toy, version) for case in cases)
+        return cls((first, second), first.num_steps)
+
+    def prior(self, noise: Noise) -> torch.Tensor:
+        return self.parts[0].prior(noise)
+
+    def transition(self, x_t: torch.Tensor, k: Any, conditioning: torch.Tensor | None = None) -> DenoisingTransition:
+        assert conditioning is not None
+        a, b = (part.transition(x_t, k) for part in self.parts)
+        own = conditioning == 0
+        return replace(a, mean=torch.where(own, a.mean, b.mean), x_0=torch.where(own, a.x_0, b.x_0))
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return [parameter for part in self.parts for parameter in part.parameters()]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """A(x, c) = 2 x + 20 c: all that was drawn for one condition is worth more than all that was for the other."""
+
+    conditioning: torch.Tensor | None = None
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        assert self.conditioning is not None
+        return 2 * x[:, 0] + 20 * self.conditioning[:, 0]
+
+    def given(self, conditioning: torch.Tensor | None) -> Worth:
+        return Worth(conditioning)
+
+
+def in_pairs(noise: Noise) -> torch.Tensor:
+    return (torch.arange(len(noise)) // 2 % 2)[:, None].float()
+
+
+def move_both(cases: Sequence[Any], update: Any, steps: int, seed: int = 0) -> None:
+    improve(
+        Conditional.of(cases),
+        update,
+        Worth(),
+        pretrained=Conditional.of(cases, "pretrained"),
+        previous=Conditional.of(cases, "previous"),
+        strength=FixedStrength(alpha=cases[0].alpha, beta=0.0),
+        steps=steps,
+        samples=128,
+        seed=seed,
+        conditioning=in_pairs,
+    )
+
+
+def test_what_was_drawn_for_different_conditions_is_not_compared(gaussian_case: Callable[..., Any]) -> None:
+    cases = gaussian_case(), gaussian_case()
+    before = cases[0].reached()[2]
+    for stage, steps in enumerate((50, 25, 25)):
+        move_both(cases, DPO(learning_rate=0.05 / 5**stage), steps, stage)
+    for case in cases:
+        gain = (case.reached()[2] - before) / (case.optimal_value() - before)
+        print(f"{gain:.3f} of the attainable gain in J, mean {case.reached()[0]:.3f} of {case.optimum()[0]:.3f}")
+        assert gain > 0.98
+
+
+def test_a_pair_teaches_what_it_was_drawn_for(gaussian_case: Callable[..., Any]) -> None:
+    cases = gaussian_case(), gaussian_case()
+    a, b = 0.5 * torch.randn(2, 1000, 1, generator=torch.Generator().manual_seed(0))
+    large, small = torch.maximum(a, b), torch.minimum(a, b)
+    given = (torch.arange(1000) % 2)[:, None].float()  # larger is better for 0, smaller for 1
+    update = PreferenceDPO(learning_rate=0.02, share=0.25)
+    process = cases[0].toy.process
+    first = given == 0
+    pairs = torch.where(first, large, small), torch.where(first, small, large)
+    move_both(cases, update.with_pairs(process, *pairs, given), 60)
+    means = [case.reached()[0] for case in cases]
+    print(f"means {means[0]:.3f} and {means[1]:.3f}")
+    assert means[0] > 0.1
+    assert means[1] < -0.1
+    with pytest.raises(ValueError, match="need as many rows of conditioning, got 3"):
+        update.with_pairs(process, *pairs, given[:3])
+
+
+def test_paths_that_are_alone_in_their_condition_are_no_pair(gaussian_case: Callable[..., Any]) -> None:
+    cases = gaussian_case(), gaussian_case()
+    policy, update = Conditional.of(cases), DPO()
+    with pytest.raises(ValueError, match="two paths for the same condition"):
+        update.step(update.init(policy), policy, cases[0].problem(), torch.tensor([[0.0], [1.0]]), Noise.seeded(0, 2))
 
 
 def test_one_path_is_no_pair(gaussian_case: Callable[..., Any]) -> None:

@@ -1,20 +1,25 @@
 """The pairs that `PreferenceDPO` learns from: what raters compared, or what labels rank.
 
 comparisons   winner and loser of each that was told; ties teach it nothing
-labels        where nobody compared anything: each labelled design with another one, drawn by the seed, the larger
+labels        where nobody compared any such: each labelled design with another one, drawn by the seed, the larger
               label preferred
+
+Both designs of a pair were drawn for the same prompt, and are learnt from for that prompt: how good a cat is beside a
+dog says nothing of how likely the model should draw either.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
 
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.seeds import Purpose
+from seiko.designs import Design
+from seiko.diffusion import Conditioning
 from seiko.updates import PreferenceDPO
 
 if TYPE_CHECKING:
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["PER_LABEL", "equipped"]
 
 PER_LABEL = 4  # pairs drawn a label
+_Pairs: TypeAlias = list[tuple[Design, Design]]  # winner, loser
 
 
 def equipped(history: History, round: int) -> Recipe:
@@ -35,28 +41,54 @@ def equipped(history: History, round: int) -> Recipe:
     recipe = history.recipe
     if not isinstance(recipe.update, PreferenceDPO):
         return recipe
-    winners, losers = _pairs(history, round)
-    if len(winners) == 0:
+    conditioned = recipe.prompts is not None
+    pairs = _alike(_compared(history), conditioned) or _alike(_ranked(history, round), conditioned)
+    if not pairs:
         return replace(recipe, update=None)
-    model = history.model
-    return replace(recipe, update=recipe.update.with_pairs(model.process, winners, losers))
+    states = _states(history, [design for pair in pairs for design in pair])
+    given = _conditioning(history, [winner for winner, _ in pairs]) if conditioned else None
+    return replace(recipe, update=recipe.update.with_pairs(history.model.process, states[::2], states[1::2], given))
 
 
-def _pairs(history: History, round: int) -> tuple[Tensor, Tensor]:
-    state = history.state
-    told = [comparison for comparison in state.comparisons if not comparison.tie]
-    if told:
-        winners = [state.queries[comparison.winner].design for comparison in told]
-        losers = [state.queries[comparison.loser].design for comparison in told]
-        ingest = history.model.ingest
-        return ingest([history.with_file(d) for d in winners]), ingest([history.with_file(d) for d in losers])
-    labelled = history.labelled()
+def _alike(pairs: _Pairs, conditioned: bool) -> _Pairs:
+    """Return the pairs for one prompt; without those that were attached for none, where the model needs one."""
+    return [(a, b) for a, b in pairs if a.prompt == b.prompt and not (conditioned and a.prompt is None)]
+
+
+def _compared(history: History) -> _Pairs:
+    queries = history.state.queries
+    told = [comparison for comparison in history.state.comparisons if not comparison.tie]
+    return [(queries[comparison.winner].design, queries[comparison.loser].design) for comparison in told]
+
+
+def _ranked(history: History, round: int) -> _Pairs:
+    told = history.state.measured()
     generator = torch.Generator().manual_seed(history.seed(round, Purpose.FIT))
-    n = len(labelled.y)
-    one = torch.arange(n).repeat(PER_LABEL)
-    other = torch.cat([torch.randperm(n, generator=generator) for _ in range(PER_LABEL)])
-    better = labelled.y[one] > labelled.y[other]
-    worse = labelled.y[one] < labelled.y[other]
-    first = torch.cat([one[better], other[worse]])
-    second = torch.cat([other[better], one[worse]])
-    return labelled.x[first], labelled.x[second]
+    of_prompt: dict[str | None, list[int]] = {}
+    for row, design in enumerate(told.designs):
+        of_prompt.setdefault(design.prompt, []).append(row)
+    pairs: _Pairs = []
+    for rows in of_prompt.values():
+        for _ in range(PER_LABEL):
+            for one, place in zip(rows, torch.randperm(len(rows), generator=generator).tolist(), strict=True):
+                other = rows[place]
+                if told.values[one] != told.values[other]:
+                    better = one if told.values[one] > told.values[other] else other
+                    pairs.append((told.designs[better], told.designs[one + other - better]))
+    return pairs
+
+
+def _states(history: History, designs: list[Design]) -> Tensor:
+    """Return the state of each; one that is there several times is made once."""
+    first = {design.key: design for design in designs}
+    row = {key: i for i, key in enumerate(first)}
+    states = history.model.ingest([history.with_file(design) for design in first.values()])
+    return states[[row[design.key] for design in designs]]
+
+
+def _conditioning(history: History, designs: list[Design]) -> Conditioning:
+    prompts = [design.prompt for design in designs if design.prompt is not None]
+    conditioner = history.conditioner(list(dict.fromkeys(prompts)))
+    assert conditioner is not None  # prompts were given
+    row = {prompt: i for i, prompt in enumerate(conditioner.prompts)}
+    return conditioner.table[[row[prompt] for prompt in prompts]]

@@ -21,7 +21,18 @@ from seiko.campaign.state import CalibrationReport, RunState
 from seiko.diffusion import Noise, Transition
 from seiko.models import DiffusionModel, ModelPolicy
 from seiko.rewards import Belief, Calibration, Feature, PromptFeature, calibration
-from seiko.updates import FixedStrength, KLBudget, Problem, Steering, StepReport, Tilt, Update, hold_budget, improve
+from seiko.updates import (
+    Comparing,
+    FixedStrength,
+    KLBudget,
+    Problem,
+    Steering,
+    StepReport,
+    Tilt,
+    Update,
+    hold_budget,
+    improve,
+)
 
 __all__ = ["Progress", "advance_model", "calibration_report", "label_fields", "look"]
 
@@ -98,6 +109,8 @@ def _move(
     def follow(step: int, seen: StepReport, alpha: float) -> None:
         progress("update", step, steps, {"objective": seen.objective * belief.scale, "kl": seen.kls[0], "alpha": alpha})
 
+    if training is not None and isinstance(update, Comparing):
+        training = training.together(update.population)
     policy: ModelPolicy[Transition] = ModelPolicy(model)
     pretrained: ModelPolicy[Transition] = ModelPolicy(model, "pretrained")
     previous: ModelPolicy[Transition] = pretrained if first else ModelPolicy(model, "previous")

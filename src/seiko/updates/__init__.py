@@ -7,7 +7,17 @@ steers     Guidance, SMC
 
 from seiko.updates.adjoint import AdjointMatching
 from seiko.updates.backprop import BiasedGradientWarning, DirectBackprop
-from seiko.updates.base import Anchor, Given, NotMemorylessWarning, Problem, StepReport, Update, UpdateState, given
+from seiko.updates.base import (
+    Anchor,
+    Comparing,
+    Given,
+    NotMemorylessWarning,
+    Problem,
+    StepReport,
+    Update,
+    UpdateState,
+    given,
+)
 from seiko.updates.distill import Distill
 from seiko.updates.dpo import DPO, PreferenceDPO, PreferenceUpdate
 from seiko.updates.guidance import Guidance, GuidedPolicy
@@ -28,6 +38,7 @@ __all__ = [
     "AdjointMatching",
     "Anchor",
     "BiasedGradientWarning",
+    "Comparing",
     "DirectBackprop",
     "Distill",
     "FixedStrength",

@@ -28,6 +28,7 @@ from seiko.diffusion import Conditioning, Noise, PerSample, Policy, Trajectory, 
 __all__ = [
     "Anchor",
     "Annealed",
+    "Comparing",
     "Given",
     "NotMemorylessWarning",
     "Problem",
@@ -163,6 +164,16 @@ class Update(Protocol[T]):
         self, state: Any, policy: Policy[T], problem: Problem[T], conditioning: Conditioning, noise: Noise
     ) -> StepReport:
         """Move the policy once; the number of streams in noise is the number of samples drawn."""
+        ...
+
+
+@runtime_checkable
+class Comparing(Protocol):
+    """An update that compares samples with their neighbours, which are to be drawn for the same condition."""
+
+    @property
+    def population(self) -> int:
+        """How many are drawn for the same."""
         ...
 
 

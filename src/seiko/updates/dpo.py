@@ -12,6 +12,9 @@ policy with no loss to lose has G = A + const: the optimum of `Problem`, as for 
     PreferenceDPO  pairs of designs that raters compared, or that labels rank, on paths of the forward process that end
                    in them; no objective at all. The baseline of Wallace et al.
 
+Only what was drawn for the same condition is compared: log p(x | c) is normalised for each c alone, so that G differs
+from A by a constant of c, which drops out of no pair of two conditions.
+
 With all steps of a path its log-ratio is exact, and so is the optimum; but where the last steps of a Gaussian chain
 have little noise, a design lies many of its standard deviations from their mean, and little is learnt. With a share of
 the steps, as published, one stands for the others inside of the sigmoid (Jensen's bound): the way is the same, how far
@@ -58,6 +61,22 @@ T = TypeVar("T", bound=Transition)
 _PAIR, _NOISE, _STEP = -40, -41, -1000  # sub-streams: which pair, the noise of its path, a step of it
 
 
+def _same(conditioning: Conditioning, count: int) -> tuple[Tensor, Tensor]:
+    """Return rows a and b of all pairs: each path with the one before it that was drawn for the same, in a circle.
+
+    Raises:
+        ValueError: If every path is alone.
+    """
+    if conditioning is None:
+        groups = [torch.arange(count)]
+    else:
+        of = torch.unique(conditioning.reshape(count, -1), dim=0, return_inverse=True)[1].cpu()
+        groups = [rows for group in range(int(of.max()) + 1) if len(rows := (of == group).nonzero()[:, 0]) > 1]
+    if not groups or count < 2:
+        raise ValueError("a preference needs two paths for the same condition: draw at least 2 samples a step of each")
+    return torch.cat(groups), torch.cat([rows.roll(1) for rows in groups])
+
+
 def _loss(gain: Float[Tensor, "b"], preferred: Float[Tensor, "b"]) -> Tensor:
     """Return the loss of gains G_a - G_b, given the probability that a is preferred."""
     return -(preferred * logsigmoid(gain) + (1 - preferred) * logsigmoid(-gain)).mean()
@@ -88,6 +107,11 @@ class DPO:
         if not self.sharpness > 0:
             raise ValueError(f"sharpness must be positive, got {self.sharpness}")
 
+    @property
+    def population(self) -> int:
+        """Neighbours that are to be drawn for the same condition."""
+        return 2
+
     def init(self, policy: Policy[T]) -> UpdateState:
         """Return the optimiser's state."""
         return adam(policy, self.learning_rate)
@@ -95,13 +119,12 @@ class DPO:
     def step(
         self, state: UpdateState, policy: Policy[T], problem: Problem[T], conditioning: Conditioning, noise: Noise
     ) -> StepReport:
-        """Draw one batch of paths and learn from all pairs of neighbours in it.
+        """Draw one batch of paths and learn from all pairs of neighbours in it, of those with one condition.
 
         Raises:
-            ValueError: If only one path is drawn.
+            ValueError: If no two paths have the same.
         """
-        if len(noise) < 2:
-            raise ValueError("a preference needs two paths: draw at least 2 samples a step")
+        a, b = _same(conditioning, len(noise))
         with torch.no_grad():
             trajectory = rollout(policy, conditioning, noise)
             objective = problem.objective(trajectory.x_0)
@@ -111,13 +134,13 @@ class DPO:
                 for anchor in problem.anchors:
                     law = anchor.policy.transition(x_t, k, conditioning)
                     anchored = anchored + anchor.coefficient * law.log_prob(x_s)
-            preferred = torch.sigmoid(self.sharpness * (objective - objective.roll(1)))
+            preferred = torch.sigmoid(self.sharpness * (objective[a] - objective[b]))
         norms = []
         for _ in range(self.epochs):
             gain = -anchored
             for k, x_t, x_s, _ in trajectory.steps():
                 gain = gain + problem.temperature * policy.transition(x_t, k, conditioning).log_prob(x_s)
-            loss = _loss(self.sharpness * (gain - gain.roll(1)), preferred)
+            loss = _loss(self.sharpness * (gain[a] - gain[b]), preferred)
             norms.append(descend(state, loss, self.max_grad_norm))
         return report(objective, kls, problem, grad_norm=sum(norms) / len(norms), loss=float(loss.detach()))
 
@@ -131,6 +154,7 @@ class PreferenceUpdate:
         process: Of the model that is moved.
         winners: `[n, *event]` states that were preferred,
         losers: to these.
+        conditioning: `[n, ...]` what both were drawn for; None if the model takes nothing.
         learning_rate: Adam's.
     """
 
@@ -138,6 +162,7 @@ class PreferenceUpdate:
     process: Process[Any]
     winners: Tensor
     losers: Tensor
+    conditioning: Conditioning
     learning_rate: float
 
     def init(self, policy: Policy[T]) -> UpdateState:
@@ -152,10 +177,11 @@ class PreferenceUpdate:
         total, steps = torch.zeros(len(rows), device=self.winners.device), policy.num_steps
         of_pair = noise.fold_in(_NOISE)  # winner and loser share their noise: less of it in the difference
         won, lost = self.winners[rows], self.losers[rows]
+        given = None if self.conditioning is None else self.conditioning[rows]
         if self.config.share == 1.0:
             paths = forward_path(self.process, won, of_pair), forward_path(self.process, lost, of_pair)
             for k in range(steps, 0, -1):
-                of_step = [self._ratio(policy, problem, path[k], path[k - 1], None, k, conditioning) for path in paths]
+                of_step = [self._ratio(policy, problem, path[k], path[k - 1], None, k, given) for path in paths]
                 total = total + of_step[0] - of_step[1]
             gain = total
         else:
@@ -163,7 +189,7 @@ class PreferenceUpdate:
             for k in (steps - i for i in chosen):
                 for x_0, sign in ((won, 1.0), (lost, -1.0)):
                     x_t = noised(self.process, x_0, k, of_pair.fold_in(k))
-                    total = total + sign * self._ratio(policy, problem, x_t, x_0, x_0, k, conditioning)
+                    total = total + sign * self._ratio(policy, problem, x_t, x_0, x_0, k, given)
             gain = total * steps / len(chosen)
         loss = _loss(gain, torch.full_like(gain, 1.0 - self.config.smoothing))
         norm = descend(state, loss, self.config.max_grad_norm)
@@ -229,13 +255,16 @@ class PreferenceDPO:
         if not 0 <= self.smoothing < 0.5:
             raise ValueError(f"smoothing must lie in [0, 0.5), got {self.smoothing}")
 
-    def with_pairs(self, process: Process[Any], winners: Tensor, losers: Tensor) -> PreferenceUpdate:
+    def with_pairs(
+        self, process: Process[Any], winners: Tensor, losers: Tensor, conditioning: Conditioning = None
+    ) -> PreferenceUpdate:
         """Return what steps are taken with.
 
         Args:
             process: Of the model that is moved.
             winners: `[n, *event]` states that were preferred.
             losers: To these.
+            conditioning: `[n, ...]` what both of a pair were drawn for; None if the model takes nothing.
 
         Raises:
             ValueError: If there is no pair, or they do not match.
@@ -245,8 +274,15 @@ class PreferenceDPO:
                 f"pairs need as many winners as losers, at least one, got {tuple(winners.shape)} and "
                 f"{tuple(losers.shape)}"
             )
+        if conditioning is not None and len(conditioning) != len(winners):
+            raise ValueError(f"{len(winners)} pairs need as many rows of conditioning, got {len(conditioning)}")
         return PreferenceUpdate(
-            config=self, process=process, winners=winners, losers=losers, learning_rate=self.learning_rate
+            config=self,
+            process=process,
+            winners=winners,
+            losers=losers,
+            conditioning=conditioning,
+            learning_rate=self.learning_rate,
         )
 
     def init(self, policy: Policy[T]) -> UpdateState:

@@ -47,7 +47,7 @@ def next_choice(state: RunState, rater: str, n: int, passed: Sequence[frozenset[
     """Return n designs of the open round to choose the best of; empty if there is nothing left to compare.
 
     Designs that were compared least come first, so that every design is compared about equally often. A set that this
-    rater has judged is not shown again.
+    rater has judged is not shown again. Beside each other are images for the same prompt, if any prompt has enough.
 
     Args:
         state: The run.
@@ -64,7 +64,12 @@ def next_choice(state: RunState, rater: str, n: int, passed: Sequence[frozenset[
             seen[id] = seen.get(id, 0) + 1
     by_need = sorted(asked, key=lambda query: (seen.get(query.id, 0), _shuffled(rater, query.id)))
     judged = {*passed, *_judged(state.comparisons, rater)}
-    for chosen in itertools.islice(itertools.combinations(by_need, n), 5000):
+    of_prompt: dict[str | None, list[Query]] = {}
+    for query in by_need:
+        of_prompt.setdefault(query.design.prompt, []).append(query)
+    groups = [group for group in of_prompt.values() if len(group) >= n] or [by_need]
+    sets = itertools.chain.from_iterable(itertools.combinations(group, n) for group in groups)
+    for chosen in itertools.islice(sets, 5000):
         ids = frozenset(query.id for query in chosen)
         if ids not in judged:
             shown = sorted(ids)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from seiko.campaign import Campaign, Comparison, Recipe
+from seiko.campaign import Campaign, Comparison, Prompts, Recipe
 from seiko.campaign.pairs import PER_LABEL, equipped
-from seiko.updates import PPO, PreferenceDPO, PreferenceUpdate
+from seiko.updates import DPO, PPO, PreferenceDPO, PreferenceUpdate
 
 Tiny = Callable[..., Recipe]
 
@@ -45,6 +45,41 @@ def test_labels_rank_where_nobody_compared(tmp_path: Path, tiny: Tiny) -> None:
         report = campaign.advance()
         assert report.alpha is not None
         assert report.kl_pretrained > 0
+
+
+def test_a_pair_is_of_one_prompt_and_learnt_for_it(tmp_path: Path, pictures: Tiny) -> None:
+    with Campaign.open(
+        tmp_path / "run", pictures(update=PreferenceDPO(), prompts=Prompts(querying=("left", "right")))
+    ) as campaign:
+        queries = campaign.ask(12)
+        campaign.tell({query.id: float(i) for i, query in enumerate(queries)})
+        update = equipped(campaign._history, 1).update
+        assert isinstance(update, PreferenceUpdate)
+        assert update.conditioning is not None
+        prompt = {query.design.content: query.design.prompt for query in queries}
+        table = campaign.model.encode(["left", "right"])  # type: ignore[attr-defined]
+        both = zip(campaign.model.export(update.winners), campaign.model.export(update.losers), strict=True)
+        for (winner, loser), row in zip(both, update.conditioning, strict=True):
+            assert prompt[winner.content] == prompt[loser.content] == ("left" if row.equal(table[0]) else "right")
+        left, right = ([q for q in queries if q.design.prompt == name] for name in ("left", "right"))
+        campaign.compare([Comparison(winner=left[0].id, loser=right[0].id)])
+        again = equipped(campaign._history, 1).update  # what was compared was not drawn for the same
+        assert isinstance(again, PreferenceUpdate)
+        assert again.winners.equal(update.winners)
+        campaign.compare([Comparison(winner=right[1].id, loser=right[0].id)])
+        update = equipped(campaign._history, 1).update
+        assert isinstance(update, PreferenceUpdate)
+        assert len(update.winners) == 1
+        assert campaign.advance().kl_pretrained > 0
+
+
+def test_pairs_of_paths_are_drawn_for_one_prompt(tmp_path: Path, pictures: Tiny) -> None:
+    recipe = pictures(
+        update=DPO(), samples=2, prompts=Prompts(querying=("left", "right"))
+    )  # alone, each of the two would often have no partner
+    with Campaign.open(tmp_path / "run", recipe) as campaign:
+        campaign.tell({query.id: float(i) for i, query in enumerate(campaign.ask(12))})
+        assert campaign.advance().kl_pretrained > 0
 
 
 def test_other_updates_stay_as_they_are(tmp_path: Path, tiny: Tiny) -> None:

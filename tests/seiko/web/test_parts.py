@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.dom.minidom
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,19 @@ def test_what_somebody_cannot_say_is_not_asked_again() -> None:
     second = frozenset(query.id for query in next_choice(state, "anna", 2, [first]))
     assert first != second
     assert next_choice(state, "anna", 4) == []
+
+
+def test_only_images_for_one_prompt_are_compared() -> None:
+    state = state_of(6)
+    for i, (id, query) in enumerate(list(state.queries.items())):
+        state.queries[id] = replace(query, design=replace(query.design, prompt=("cat", "dog")[i % 2]))
+    for seq in range(6):
+        chosen = next_choice(state, "anna", 2)
+        assert len({query.design.prompt for query in chosen}) == 1
+        rows = [comparison.row() for comparison in best_of(chosen[0].id, [chosen[1].id], "anna")]
+        state.comparisons.fold(seq, {"comparisons": rows}, state.queries.__contains__)
+    assert next_choice(state, "anna", 2) == []  # three pairs of cats, three of dogs
+    assert len(next_choice(state, "anna", 4)) == 4  # better than nothing
 
 
 # ------------------------------------------------------------ the browser
