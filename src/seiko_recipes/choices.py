@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 AcquisitionName = Literal["ucb", "bootstrap", "thompson", "greedy"]
-SelectionName = Literal["top", "diverse", "mixed", "everything"]
+SelectionName = Literal["top", "diverse", "mixed", "drawn", "everything"]
 
 
 def acquisition_of(name: AcquisitionName, c: float) -> Acquisition:
@@ -60,7 +60,7 @@ def check_members(reward: str, ensembles: Sequence[str], *acquisitions: Acquisit
 
 
 def selection_of(name: SelectionName) -> Selection:
-    """Return the selection; "everything" is the paper's."""
+    """Return the selection; "drawn" and "everything" need a model's own draws as the only candidates."""
     match name:
         case "top":
             return TopAcquisition()
@@ -68,6 +68,8 @@ def selection_of(name: SelectionName) -> Selection:
             return Diverse()
         case "mixed":
             return Mixed()
+        case "drawn":
+            return Everything()
         case "everything":
             return Everything(paper=True)
 

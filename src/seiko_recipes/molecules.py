@@ -125,8 +125,8 @@ def molecules(
             "tokens".
         final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
             which it always is where selection is "everything".
-        selection: How a batch is chosen; "mixed" takes half of it as drawn, "everything" labels each i.i.d. draw, as
-            the paper does.
+        selection: How a batch is chosen; "mixed" takes half of it as the model draws, "drawn" all of it, and
+            "everything" even draws that are known already, as the paper does.
         reward: "gp": Gaussian process, Tanimoto on count fingerprints plus RBF on descriptors; "fingerprint": Tanimoto
             alone; "ensemble": networks on fingerprints; "tokens": networks on the model's letters.
         c: Standard deviations of optimism in "ucb".
@@ -152,13 +152,13 @@ def molecules(
         noise: Standard deviation of the measurement noise added, in units of the oracle.
         prior: The pretrained model.
     """
-    paper, look = selection == "everything", 300
+    as_drawn, look = selection in ("drawn", "everything"), 300
     if preset == "demo":
         budget, rounds, steps, final_steps, samples, pool, look = 120, 3, 2, 4, 128, 300, 120
     check_members(reward, ("ensemble", "tokens"), acquisition, final_acquisition)
-    given = {"library": library, "hits": hits, "keep": keep, "weight": weight}
-    if paper and (ignored := [option for option, value in given.items() if value is not None]):
-        raise ValueError(f"selection everything labels each draw of the model: leave {ignored[0]} out or choose top")
+    given = {"library": library, "hits": hits} | ({} if selection == "drawn" else {"keep": keep, "weight": weight})
+    if as_drawn and (ignored := [option for option, value in given.items() if value is not None]):
+        raise ValueError(f"selection {selection} labels what the model draws: leave {ignored[0]} out or choose top")
     several: Objectives | None = None
     measured: Oracle = oracle_from(oracle, noise=noise, seed=seed)
     if objectives is not None:
@@ -187,10 +187,10 @@ def molecules(
         samples=samples,
         look=look,
         candidates=(Fresh(),)
-        if paper
+        if as_drawn
         else _candidates({"remask": remask, "rewrite": rewrite, "splice": splice}, library, library_share, hits, keep),
         pool=pool,
-        climb=None if paper or not generations or not remask + rewrite + splice else Climb(generations=generations),
+        climb=None if as_drawn or not generations or not remask + rewrite + splice else Climb(generations=generations),
         selection=selection_of(selection),
         screens=_screens(keep, weight),
         budget=budget,
@@ -232,8 +232,8 @@ def graphs(
         update: How the model moves; "none" leaves it as it is.
         acquisition: What a batch is chosen by and the model is moved by.
         final_acquisition: What the last update goes by; none for the same as before.
-        selection: How a batch is chosen; "mixed" takes half of it as drawn, "everything" labels each i.i.d. draw, as
-            the paper does.
+        selection: How a batch is chosen; "mixed" takes half of it as the model draws, "drawn" all of it, and
+            "everything" even draws that are known already, as the paper does.
         c: Standard deviations of optimism in "ucb".
         kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
         alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.

@@ -19,6 +19,7 @@ from seiko.acquisition import UCB, BootstrapMax, Greedy
 from seiko.campaign import (
     Campaign,
     Climb,
+    Everything,
     Fresh,
     Library,
     NoImprovement,
@@ -175,6 +176,15 @@ def test_the_paper_s_loop_labels_each_draw_and_stays_optimistic() -> None:
     assert isinstance(molecules(reward="ensemble", acquisition="bootstrap").acquisition, BootstrapMax)
 
 
+def test_a_batch_as_drawn_is_of_fresh_designs_and_the_end_follows_the_mean() -> None:
+    recipe = molecules(selection="drawn", weight=300.0)
+    assert recipe.candidates == (Fresh(),)
+    assert recipe.selection == Everything()
+    assert recipe.climb is None
+    assert isinstance(recipe.final_acquisition, Greedy)
+    assert len(recipe.screens) == 1
+
+
 def test_tokens_are_as_many_as_the_model_s_letters(prior: str) -> None:
     reward = molecules(reward="tokens", prior=prior).reward_model
     assert reward == Ensemble(network=MLP(feature=OneHot(vocabulary=31)))
@@ -199,8 +209,9 @@ def test_tokens_are_as_many_as_the_model_s_letters(prior: str) -> None:
         ),
         ({"remask": -0.1}, "must leave some for fresh draws, got remask -0.1"),
         ({"keep": "c1c"}, "'c1c' is no SMARTS"),
-        ({"selection": "everything", "keep": "C"}, "everything labels each draw of the model: leave keep out"),
+        ({"selection": "everything", "keep": "C"}, "everything labels what the model draws: leave keep out"),
         ({"selection": "everything", "weight": 300.0}, "leave weight out"),
+        ({"selection": "drawn", "hits": "own.smi"}, "drawn labels what the model draws: leave hits out"),
         ({"budget": 0}, "budget must be a positive number of labels, got 0"),
     ],
 )

@@ -22,7 +22,7 @@ from seiko.campaign.known import Known
 from seiko.campaign.prompts import choose_for_prompts, prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
-from seiko.campaign.selection import Batchwise, Pool, TopAcquisition
+from seiko.campaign.selection import Batchwise, Everything, Pool, TopAcquisition
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
@@ -79,7 +79,8 @@ def propose(
     if recipe.selection.iid:
         x, designs = _as_they_come(recipe.candidates[0], model, sampler, labelled, seed, count)
         return Proposal(x, designs, [recipe.candidates[0].source] * count)
-    wanted = max(recipe.pool, count) if score is not None else count
+    choosy = score is not None and not isinstance(recipe.selection, Everything)
+    wanted = max(recipe.pool, count) if choosy else count
     climb = recipe.climb if score is not None else None
     in_all = wanted + (0 if climb is None else climb.generations * climb.size(wanted))
     gathering = Gathering(sampler, known, recipe.screens, recipe.same, recipe.view)

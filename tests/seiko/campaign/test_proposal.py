@@ -49,6 +49,16 @@ def mirrored(sequence: str) -> str:
     return sequence[::-1].translate(str.maketrans("ACGT", "TGCA"))
 
 
+def test_a_batch_as_drawn_is_distinct_and_draws_no_pool(two: MaskedLM, tiny: Tiny) -> None:
+    seen: list[tuple[int, int]] = []
+    recipe = tiny(candidates=(Fresh(),), selection=Everything(), pool=500)
+    found = propose(recipe, two, NONE, (), count_first, 8, 0, progress=lambda done, total: seen.append((done, total)))
+    assert len({design.content for design in found.designs}) == 8
+    assert seen[0][1] == 8  # and not 500, from which nothing would be chosen
+    blind = propose(recipe, two, NONE, (), None, 8, 0)
+    assert found.designs == blind.designs  # scores decide nothing
+
+
 def test_identity_is_shared_by_both_strands_and_by_nothing_else(two: MaskedLM) -> None:
     x = torch.cartesian_prod(torch.arange(4), torch.arange(4))
     plain, strands = identity(two, x, None), identity(two, x, ReverseComplement())
@@ -99,12 +109,12 @@ def test_before_the_first_fit_the_first_draws_are_taken(tiny: Tiny, model: Maske
 def test_sources_share_the_pool_and_are_recorded(tiny: Tiny, model: MaskedLM) -> None:
     seen = []
     parents = Labelled(torch.randint(4, (9, 6), generator=torch.Generator().manual_seed(1)), torch.arange(9.0))
-    recipe = tiny(candidates=(Fresh(share=1.0), Remask(share=3.0, mask_rate=0.5)), pool=80, selection=Everything())
+    recipe = tiny(candidates=(Fresh(share=1.0), Remask(share=3.0, mask_rate=0.5)), selection=Everything())
     found = propose(recipe, model, parents, [], count_first, 60, 0, lambda done, total: seen.append((done, total)))
     assert set(found.sources) == {"fresh", "remask"}
-    assert found.sources.count("fresh") <= 20  # a quarter of 80, less duplicates; the pool keeps the order drawn
+    assert found.sources.count("fresh") <= 15  # a quarter, less duplicates; the pool keeps the order drawn
     assert found.sources == sorted(found.sources)
-    assert all(total == 80 and done <= 80 for done, total in seen)
+    assert all(total == 60 and done <= 60 for done, total in seen)
     assert seen == sorted(seen)
 
 
