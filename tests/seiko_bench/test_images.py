@@ -18,14 +18,14 @@ from seiko_bench.images.estimators import METHODS, compare, estimators
 
 def test_digits_has_the_methods_of_the_paper() -> None:
     protocol = digits()
-    assert set(protocol.methods) == {*ADAPTIVE, "non-adaptive"}
+    assert set(protocol.methods) == {*ADAPTIVE, "non-adaptive", "online-ppo"}
     assert "thickness.mean_1000" in protocol.headline
     assert all(key.startswith("thickness.") for key in digits(["thickness"]).headline)
     with pytest.raises(ValueError, match="has the tasks incompressibility, thickness, not 'beauty'"):
         digits(["beauty"])
 
 
-@pytest.mark.parametrize("method", ["seiko-ucb", "non-adaptive"])
+@pytest.mark.parametrize("method", ["seiko-ucb", "non-adaptive", "online-ppo"])
 def test_a_quick_run_is_judged_after_each_round(tmp_path: Path, method: str) -> None:
     found = digits(["incompressibility"]).methods[method](0, tmp_path, True)["incompressibility"]
     assert [row["labels"] for row in found["curve"]] == [0, 10, 20]

@@ -12,12 +12,12 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from seiko.campaign import Campaign, Fresh, Library, Recipe, Remask
+from seiko.campaign import Campaign, Everything, Fresh, Library, Recipe, Remask
 from seiko.campaign.best_draws import best_of_nats
 from seiko.chemistry import FragmentAlphabet, to_symbols
 from seiko.models import Architecture
 from seiko.models.masked_lm import TokenIds, save_language_model
-from seiko.updates import PPO, Guidance
+from seiko.updates import Guidance
 from seiko_bench import cli
 from seiko_bench.molecules import known, qed
 from seiko_bench.molecules import pmo as pmo_module
@@ -127,7 +127,7 @@ SLOW = ("guidance", "seiko-bootstrap")
 
 @pytest.mark.parametrize(
     "method",
-    [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in (*qed.ADAPTIVE, "non-adaptive")],
+    [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in qed.qed("seiko:zinc250k").methods],
 )
 def test_each_method_of_qed_gives_a_curve(method: str, prior: str, tmp_path: Path) -> None:
     record = as_json(qed.qed(prior).methods[method](0, tmp_path / "run", True))
@@ -138,7 +138,7 @@ def test_each_method_of_qed_gives_a_curve(method: str, prior: str, tmp_path: Pat
         assert row["validity"] == 1
         assert 0 < row["diversity"] <= 1
         assert (row["kl"] == 0) == (row["labels"] == 0)
-        assert ("best_of_mean" in row) == (row["labels"] > 0 and method != "guidance")
+        assert ("best_of_mean" in row) == (row["labels"] > 0 and method not in ("guidance", "online-ppo"))
         if "best_of_mean" in row:
             assert record[f"best_of_mean_{row['labels']}"] == row["best_of_mean"] != row["mean"]
             assert row["best_of_kl"] == pytest.approx(row["kl"] + best_of_nats(qed.BEST_OF))
@@ -149,22 +149,23 @@ def test_each_method_of_qed_gives_a_curve(method: str, prior: str, tmp_path: Pat
 
 def test_the_curves_of_all_methods_begin_alike(prior: str, tmp_path: Path) -> None:
     methods = qed.qed(prior).methods
-    begin = [methods[name](0, tmp_path / name, True)["curve"][0] for name in ("greedy", "non-adaptive")]
-    assert begin[0] == begin[1]
+    begin = [methods[name](0, tmp_path / name, True)["curve"][0] for name in ("greedy", "non-adaptive", "online-ppo")]
+    assert begin[0] == begin[1] == begin[2]
 
 
 def test_what_stands_behind_the_names_of_qed() -> None:
     def recipe(name: str) -> Recipe:
         return qed._recipe("seiko:zinc250k", 2000, 8, 1, False, qed.ADAPTIVE[name])
 
-    ours, ppo = recipe("seiko-ucb"), recipe("online-ppo")
+    ours, greedy = recipe("seiko-ucb"), recipe("greedy")
     assert ours.budget // ours.rounds == qed.BATCH
     assert ours.steps == qed.STEPS
-    assert ppo.selection.iid
-    assert isinstance(ppo.update, PPO)
-    assert ppo.final_acquisition is None
+    assert ours.candidates == greedy.candidates == (Fresh(),)
+    assert ours.selection == greedy.selection == Everything()
+    assert recipe("seiko-top").climb is not None
     assert isinstance(recipe("guidance").update, Guidance)
-    assert ours.acquisition != recipe("greedy").acquisition == ppo.acquisition
+    assert ours.acquisition != greedy.acquisition == ours.final_acquisition
+    assert qed.ONLINE.strength.nats == ours.strength.limit
     assert {recipe(name).look for name in qed.ADAPTIVE} == {ours.look}
     assert {recipe(name).strength.limit for name in qed.ADAPTIVE} == {ours.strength.limit}
 

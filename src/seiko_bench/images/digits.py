@@ -1,12 +1,12 @@
 """`seiko bench digits`: mean true reward of fresh images against labels bought, on the MNIST model.
 
-    seiko-ucb         the recipe `digits` as it is: linear regression on learned features, mean + std
-    seiko-bootstrap   maximum over an ensemble of networks on pixels
+    seiko-ucb         the recipe `digits` with `selection="drawn"`: linear regression on learned features, mean + std,
+                      last update by the mean; as in the paper, a batch is what the current model draws
+    seiko-bootstrap   the same with the maximum over an ensemble of networks on pixels
     greedy            the mean alone
     non-adaptive      all labels at once for fresh draws of the prior, then one update as long as all rounds together;
                       another run for each number of labels
-    online-ppo        every label goes to an i.i.d. draw of the current model, which PPO moves towards the mean of what
-                      was learnt from all labels, without optimism
+    online-ppo        PPO on the labels themselves, each of which serves one step; no reward model
     guidance          nothing is trained: the pretrained model, steered by the gradient of the belief
 
 Two oracles: `incompressibility` (size as JPEG), which has no gradient, and `thickness` (width of strokes). Each run is
@@ -16,7 +16,9 @@ that a classifier takes for the digit asked for; and the round's own shift of fe
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +27,18 @@ import numpy as np
 import torch
 
 from seiko.campaign import Campaign, Recipe, run
+from seiko.campaign.prompts import conditioner_of
+from seiko.campaign.round import look
+from seiko.campaign.sampler import ModelSampler, draw_designs
+from seiko.campaign.seeds import Purpose, seed_of
+from seiko.designs import Design
 from seiko.imaging import pixels_of
 from seiko.imaging.digits import DIGITS, digit_classifier
 from seiko.oracles import image_oracle_named
+from seiko.updates import PPO, KLBudget
 from seiko_bench.molecules.fresh import wall_seconds
 from seiko_bench.molecules.kept import kept
+from seiko_bench.online_ppo import OnlinePPO
 from seiko_bench.protocols import Method, Protocol
 from seiko_recipes.images import digits as recipe_of
 
@@ -45,14 +54,18 @@ QUICK_LABELS = (10, 20)
 _SEED = 1
 
 ADAPTIVE: Mapping[str, Mapping[str, Any]] = {
-    "seiko-ucb": {},
-    "seiko-bootstrap": {"acquisition": "bootstrap", "reward": "ensemble"},
-    "greedy": {"acquisition": "greedy"},
-    "online-ppo": {"selection": "everything", "acquisition": "greedy", "update": "ppo"},
-    "guidance": {"update": "guidance", "beta": 0.0},
+    "seiko-ucb": {"selection": "drawn"},
+    "seiko-bootstrap": {"selection": "drawn", "acquisition": "bootstrap", "reward": "ensemble"},
+    "greedy": {"selection": "drawn", "acquisition": "greedy"},
+    "guidance": {"selection": "drawn", "update": "guidance", "beta": 0.0},
 }
 """Options of the recipe `digits`."""
 
+ONLINE = OnlinePPO(
+    update=PPO(learning_rate=2e-4, epochs=2, share=0.15), strength=KLBudget(nats=10.0, rate=0.1), paths=50
+)
+
+MET = ("naturalness", "kl_pretrained", "diversity")
 SHOWN = ("mean", "accuracy", "shift", "kl", "diversity")
 
 
@@ -67,6 +80,7 @@ def digits(tasks: Sequence[str] = ()) -> Protocol:
         raise ValueError(f"digits has the tasks {', '.join(TASKS)}, not {unknown[0]!r}")
     methods: dict[str, Method] = {name: _adaptive(chosen, options) for name, options in ADAPTIVE.items()}
     methods["non-adaptive"] = _non_adaptive(chosen)
+    methods["online-ppo"] = _online_ppo(chosen)
     keys = [f"{task}.{key}_{labels}" for task in chosen for labels in (0, *LABELS) for key in SHOWN]
     return Protocol(
         f"MNIST: {LABELS[-1]:,} labels, {BATCH} a round; {SAMPLES} fresh images of the model after each",
@@ -100,6 +114,39 @@ def _non_adaptive(tasks: Sequence[str]) -> Method:
             curve = [row for part in parts for row in part["curve"]]
             seconds = round(sum(part["seconds"] for part in parts), 1)
             found[task] = _shown({"curve": curve, "best": parts[-1]["best"], "seconds": seconds})
+        return {"seed": seed} | found
+
+    return method
+
+
+def _online_ppo(tasks: Sequence[str]) -> Method:
+    def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+        budget, batch = (QUICK_LABELS[-1], QUICK_LABELS[0]) if quick else (LABELS[-1], BATCH)
+        samples = QUICK["look"] if quick else SAMPLES
+        online = dataclasses.replace(ONLINE, paths=batch) if quick else ONLINE
+        found = {}
+        for task in tasks:
+            recipe = _recipe(task, budget, budget // batch, seed, quick, {})
+
+            def make(task: str = task, recipe: Recipe = recipe) -> dict[str, Any]:
+                model = recipe.model.load()
+                given = conditioner_of(model, DIGITS)
+                sampler = ModelSampler(model, given, previous="pretrained")
+                curve: list[dict[str, Any]] = []
+                draws = seed_of(seed, 0, Purpose.SAMPLE) + _SEED  # those of a campaign with this seed
+
+                def seen(labels: int) -> None:
+                    designs = draw_designs(sampler, draws, samples)
+                    met = look(sampler, None, recipe.look, seed, recipe.naturalness) if labels else None
+                    curve.append({"labels": labels} | _judged(designs, task) | _met(met))
+
+                seen(0)
+                start = time.perf_counter()
+                bought = online.run(model, image_oracle_named(task), budget, seed, given, seen=seen, every=batch)
+                return {"curve": curve, "best": max(bought.values), "seconds": round(time.perf_counter() - start, 1)}
+
+            asked = {"samples": samples, "online": repr(online)}
+            found[task] = _shown(kept(folder / task / "judged.json", asked, make))
         return {"seed": seed} | found
 
     return method
@@ -139,21 +186,26 @@ def _row(campaign: Campaign, round: int, samples: int) -> dict[str, Any]:
     """
     report = campaign.state.reports[round - 1] if round else None
     designs = campaign.sample(samples, seed=_SEED, round=round)
-    oracle = campaign.recipe.oracle
-    assert oracle is not None
-    noiseless = image_oracle_named(_task(campaign.recipe))
-    values = [label.value for label in noiseless(designs) if label.value is not None]
+    labels = report.labels_used if report else 0
+    found = None if report is None else {name: getattr(report, name) for name in MET}
+    return {"labels": labels} | _judged(designs, _task(campaign.recipe)) | _met(found)
+
+
+@torch.no_grad()
+def _judged(designs: Sequence[Design], task: str) -> dict[str, Any]:
+    values = [label.value for label in image_oracle_named(task)(designs) if label.value is not None]
     seen = [design for design in designs if design.valid]
     likeliest = digit_classifier()(pixels_of(seen)).argmax(1).tolist()
     right = sum(design.prompt == DIGITS[digit] for design, digit in zip(seen, likeliest, strict=True))
-    return {
-        "labels": report.labels_used if report else 0,
-        "mean": float(np.mean(values)) if values else None,
-        "accuracy": right / len(designs),
-        "shift": report.naturalness.shift if report and report.naturalness else 0.0,
-        "kl": report.kl_pretrained if report else 0.0,
-        "diversity": report.diversity if report else None,
-    }
+    return {"mean": float(np.mean(values)) if values else None, "accuracy": right / len(designs)}
+
+
+def _met(found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a look found, of its fields `MET`; None for the pretrained model."""
+    if found is None:
+        return {"shift": 0.0, "kl": 0.0, "diversity": None}
+    naturalness, kl, diversity = (found[name] for name in MET)
+    return {"shift": naturalness.shift if naturalness else 0.0, "kl": kl, "diversity": diversity}
 
 
 def _task(recipe: Recipe) -> str:

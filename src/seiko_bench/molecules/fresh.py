@@ -15,10 +15,10 @@ from seiko.metrics.molecules import mean_sa, uniqueness
 from seiko.metrics.similarity import internal_diversity
 from seiko.oracles import Oracle
 
-__all__ = ["SAMPLES", "fresh", "wall_seconds"]
+__all__ = ["SAMPLES", "SEED", "fresh", "judged", "wall_seconds"]
 
 SAMPLES = 500
-_SEED = 1
+SEED = 1
 
 
 def fresh(
@@ -38,8 +38,8 @@ def fresh(
         validity, uniqueness, diversity, sa: Of the samples; see `seiko.metrics.molecules`.
         kl: Path KL from the pretrained model that the round's own look estimated, nats, with `best_of_nats` on top.
     """
-    drawn = campaign.sample(samples, seed=_SEED, round=round, best_of=best_of)
-    return _judged(drawn, oracle) | {"kl": _kl(campaign, round) + best_of_nats(best_of)}
+    drawn = campaign.sample(samples, seed=SEED, round=round, best_of=best_of)
+    return judged(drawn, oracle) | {"kl": _kl(campaign, round) + best_of_nats(best_of)}
 
 
 def wall_seconds(campaign: Campaign) -> float:
@@ -48,7 +48,8 @@ def wall_seconds(campaign: Campaign) -> float:
     return round((times[-1] - times[0]).total_seconds(), 1)
 
 
-def _judged(designs: Sequence[Design], oracle: Oracle) -> dict[str, Any]:
+def judged(designs: Sequence[Design], oracle: Oracle) -> dict[str, Any]:
+    """Return mean, validity, uniqueness, diversity and sa of designs; see `fresh`."""
     values = [label.value for label in oracle(designs) if label.value is not None]
     smiles = [design.content for design in designs if design.valid]
     return {
