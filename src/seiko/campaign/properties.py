@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -17,12 +17,40 @@ from torch import Tensor
 
 from seiko.campaign.hypervolume import ExpectedHypervolume
 from seiko.campaign.objectives import Objectives
-from seiko.campaign.state import Query
+from seiko.campaign.state import Query, RunState
 from seiko.oracles import Label
 from seiko.rewards import FitReport, RewardModel
 from seiko.rewards.several import Several
 
-__all__ = ["fit_properties", "properties_of", "pushing", "this_round"]
+__all__ = ["Outcomes", "fit_properties", "outcomes", "properties_of", "pushing", "this_round"]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What was measured of all designs, for those who look at it.
+
+    Args:
+        pairs: Designs with their labels, round by round.
+        values: Their properties' own units.
+        gains: The same, larger is better, from the references on; see `Objectives.gains`.
+        reference: Where a hypervolume starts, in gains: the references, and the worst value for what has none.
+    """
+
+    pairs: list[tuple[Query, Label]]
+    values: Float[Tensor, "n k"]
+    gains: Float[Tensor, "n k"]
+    reference: Float[Tensor, "k"]
+
+
+def outcomes(state: RunState, objectives: Objectives) -> Outcomes | None:
+    """Return what a run has measured; None before the first label."""
+    pairs = sorted(state.values(), key=lambda pair: (pair[0].round, pair[0].id))
+    if not pairs:
+        return None
+    values = properties_of(objectives, pairs)
+    gains = objectives.gains(values)
+    known = torch.tensor([part.reference is not None for part in objectives.properties])
+    return Outcomes(pairs, values, gains, torch.where(known, torch.zeros_like(gains[0]), gains.amin(0)))
 
 
 def properties_of(objectives: Objectives, pairs: Sequence[tuple[Query, Label]]) -> Float[Tensor, "n k"]:

@@ -31,24 +31,19 @@ def front_data(state: RunState, objectives: Objectives) -> FrontData | None:
     Raises:
         ImportError: If BoTorch is not installed; the message names the extra.
     """
-    import torch
-
+    from seiko.campaign.properties import outcomes
     from seiko.metrics.pareto import hypervolume_curve, pareto_front
 
-    pairs = sorted(state.values(), key=lambda pair: (pair[0].round, pair[0].id))
-    if not pairs:
+    found = outcomes(state, objectives)
+    if found is None:
         return None
-    values = [tuple(dict(label.values)[name] for name in objectives.names) for _, label in pairs]
-    gains = objectives.gains(torch.tensor(values, dtype=torch.float64))
-    known = torch.tensor([part.reference is not None for part in objectives.properties])
-    reference = torch.where(known, torch.zeros(len(known), dtype=torch.float64), gains.amin(0))
     return FrontData(
         names=objectives.names,
         larger=tuple(part.goal == "max" for part in objectives.properties),
-        values=tuple(values),
-        rounds=tuple(query.round for query, _ in pairs),
-        front=tuple(pareto_front(gains).tolist()),
-        hypervolume=tuple(hypervolume_curve(gains, reference)),
+        values=tuple(map(tuple, found.values.tolist())),
+        rounds=tuple(query.round for query, _ in found.pairs),
+        front=tuple(pareto_front(found.gains).tolist()),
+        hypervolume=tuple(hypervolume_curve(found.gains, found.reference)),
     )
 
 

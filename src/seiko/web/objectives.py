@@ -113,19 +113,15 @@ def several(state: RunState, objectives: Objectives) -> Several | None:
     Raises:
         ImportError: If BoTorch is not installed; the message names the extra.
     """
-    import torch
-
+    from seiko.campaign.properties import outcomes
     from seiko.metrics.pareto import hypervolume, pareto_front
 
-    pairs = sorted(state.values(), key=lambda pair: (pair[0].round, pair[0].id))
-    if not pairs:
+    found = outcomes(state, objectives)
+    if found is None:
         return None
-    parts = objectives.properties
-    values = [tuple(dict(label.values)[part.name] for part in parts) for _, label in pairs]
+    parts, pairs, gains = objectives.properties, found.pairs, found.gains
+    values: list[tuple[float, ...]] = list(map(tuple, found.values.tolist()))
     kept = [all(map(_keeps, parts, row)) for row in values]
-    gains = objectives.gains(torch.tensor(values, dtype=torch.float64))
-    known = torch.tensor([part.reference is not None for part in parts])
-    reference = torch.where(known, torch.zeros(len(parts), dtype=torch.float64), gains.amin(0))
     rounds = []
     for round in sorted({query.round for query, _ in pairs}):
         count = sum(1 for query, _ in pairs if query.round <= round)
@@ -134,7 +130,7 @@ def several(state: RunState, objectives: Objectives) -> Several | None:
                 round=round,
                 labels=count,
                 on_front=int(pareto_front(gains[:count]).sum()),
-                volume=hypervolume(gains[:count], reference),
+                volume=hypervolume(gains[:count], found.reference),
                 best=tuple(_best(part, [row[j] for row in values[:count]]) for j, part in enumerate(parts)),
             )
         )
