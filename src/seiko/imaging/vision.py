@@ -15,6 +15,7 @@ References:
 from __future__ import annotations
 
 import functools
+import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,6 +102,7 @@ class VisionModel(nn.Module):
         self.network = network.eval().requires_grad_(False)
         self.preprocessing, self.tokenizer = preprocessing, tokenizer
         self._texts: OrderedDict[str, Tensor] = OrderedDict()
+        self._last: tuple[weakref.ref[Tensor], int, Tensor] | None = None  # pixels, their version, what was seen
 
     @property
     def device(self) -> torch.device:
@@ -109,7 +111,18 @@ class VisionModel(nn.Module):
         return found
 
     def images(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
-        """Return embeddings of images in [0, 1], not normalised; differentiable."""
+        """Return embeddings of images in [0, 1], not normalised; differentiable.
+
+        The same tensor, asked about twice in a row without a gradient, is looked at once: a report's belief and its
+        naturalness see the same images.
+        """
+        if pixels.requires_grad or pixels.is_inference():
+            return self._all(pixels)
+        if self._last is None or self._last[0]() is not pixels or self._last[1] != pixels._version:
+            self._last = weakref.ref(pixels), pixels._version, self._all(pixels)
+        return self._last[2]
+
+    def _all(self, pixels: Tensor) -> Tensor:
         return torch.cat([self._images(part.to(self.device)) for part in torch.split(pixels, _ROWS)])
 
     def _images(self, pixels: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from seiko.imaging.vision import Preprocessing, vision_model
+from seiko.imaging.vision import Preprocessing, VisionModel, vision_model
 
 SMALL = {"size": {"shortest_edge": 30}, "crop_size": {"height": 30, "width": 30}}
 
@@ -85,6 +85,23 @@ def test_the_gradient_reaches_pixels_and_no_weight(clip: str) -> None:
     with torch.no_grad():
         high, low = (vision_model(clip).images(x + sign * step)[0, 0] for sign in (1, -1))
     assert float(high - low) / 2e-2 == pytest.approx(float(x.grad[0, 1, 20, 18]), rel=0.05)
+
+
+def test_the_same_images_are_looked_at_once(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    model = VisionModel(vision_model(clip).network, vision_model(clip).preprocessing)
+    look = VisionModel._images
+    monkeypatch.setattr(VisionModel, "_images", lambda self, pixels: (seen.append(len(pixels)), look(self, pixels))[1])
+    x = torch.rand(3, 3, 30, 30)
+    first = model.images(x)
+    assert torch.equal(model.images(x), first)
+    assert seen == [3]
+    torch.testing.assert_close(model.images(x.clone()), first)  # another tensor, whatever is in it
+    x[0] = 0
+    assert not torch.equal(model.images(x), first)  # the same one, changed in place
+    model.images(x.requires_grad_()).sum().backward()
+    assert x.grad is not None
+    assert seen == [3, 3, 3, 3]
 
 
 def test_grey_is_read_as_colour(clip: str) -> None:
