@@ -138,7 +138,7 @@ def small(folder: Path) -> Ground:
     """Return 256 sequences of four letters, with a prior made in the folder in a moment."""
     place, alphabet = folder / "prior", Alphabet.dna()
     if not (place / "seiko.json").exists():
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             training = Pretraining(architecture=Architecture(width=8, layers=1, heads=1), steps=1, batch=8)
             training.run(torch.from_numpy(np.random.default_rng(0).integers(4, size=(64, 4))), alphabet, place)
     source, oracle = MaskedLMSource(name=str(place)), Agreement()

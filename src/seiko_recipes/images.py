@@ -67,6 +67,7 @@ def digits(
     lora: int | None = None,
     noise: float = 0.0,
     prior: str = "seiko:mnist",
+    device: str = "cpu",
 ) -> Recipe:
     """Draw digits with a property that is costly to measure: large or small files, thick strokes, legibility.
 
@@ -104,6 +105,7 @@ def digits(
         lora: Rank of LoRA adapters; none trains all weights.
         noise: Standard deviation of the measurement noise added, in units of the oracle.
         prior: The pretrained model, in diffusers' format, whose classes are the digits.
+        device: Where the model computes: cpu, cuda, cuda:1, mps, ...; the reward model is small and stays on the CPU.
     """
     if preset == "demo":
         budget, rounds, steps, final_steps, samples, num_steps, pool, look = 60, 2, 4, None, 16, 10, 90, 24
@@ -114,6 +116,7 @@ def digits(
             name=prior,
             tuning=FullFineTuning() if lora is None else LoRA(rank=lora, target_modules=UNET_LAYERS),
             num_steps=num_steps,
+            device=device,
         ),
         prompts=Prompts(querying=tuple(classes)),
         oracle=image_oracle_named(oracle, noise=noise, seed=seed),

@@ -104,6 +104,7 @@ def molecules(
     lora: int | None = None,
     noise: float = 0.0,
     prior: str = "seiko:zinc250k",
+    device: str = "cpu",
 ) -> Recipe:
     """Design molecules with a property that is costly to measure: QED, a task of PMO, or your own function.
 
@@ -151,6 +152,7 @@ def molecules(
         lora: Rank of LoRA adapters; none trains all weights.
         noise: Standard deviation of the measurement noise added, in units of the oracle.
         prior: The pretrained model.
+        device: Where the model computes: cpu, cuda, cuda:1, mps, ...; the reward model is small and stays on the CPU.
     """
     as_drawn, look = selection in ("drawn", "everything"), 300
     if preset == "demo":
@@ -174,6 +176,7 @@ def molecules(
             tuning=FullFineTuning() if lora is None else LoRA(rank=lora),
             num_steps=num_steps,
             precision="auto",
+            device=device,
         ),
         oracle=measured,
         objectives=several,
@@ -220,6 +223,7 @@ def graphs(
     pool: int = 1000,
     noise: float = 0.0,
     prior: str = "seiko:qm9",
+    device: str = "cpu",
 ) -> Recipe:
     """Design small molecules as graphs, by Gaussian diffusion of atoms and bonds: up to nine heavy atoms (QM9).
 
@@ -244,10 +248,11 @@ def graphs(
         pool: Candidates that a batch is chosen from.
         noise: Standard deviation of the measurement noise added, in units of the oracle.
         prior: The pretrained model.
+        device: Where the model computes: cpu, cuda, cuda:1, mps, ...; the reward model is small and stays on the CPU.
     """
     return Recipe(
         name="graphs",
-        model=GraphSource(name=prior, num_steps=num_steps),
+        model=GraphSource(name=prior, num_steps=num_steps, device=device),
         oracle=oracle_from(oracle, noise=noise, seed=seed),
         reward_model=Ensemble(network=MLP(feature=GraphFeatures())),
         acquisition=acquisition_of(acquisition, c),

@@ -80,6 +80,7 @@ def tfbind8(
     both_strands: bool = False,
     noise: float = 0.0,
     prior: str = "seiko:tfbind8",
+    device: str = "cpu",
 ) -> Recipe:
     """Bind the transcription factor SIX6: DNA 8-mers with really measured affinities (TF Bind 8).
 
@@ -112,6 +113,7 @@ def tfbind8(
         both_strands: Let a sequence and its reverse complement both be bought, though they are one molecule.
         noise: Standard deviation of the measurement noise added, in units of the affinity (0 to 1).
         prior: The pretrained model.
+        device: Where the model computes: cpu, cuda, cuda:1, mps, ...; the reward model is small and stays on the CPU.
     """
     check_members(reward, ("ensemble", "mlp"), acquisition)
     symmetry = ReverseComplement()
@@ -125,7 +127,7 @@ def tfbind8(
     tune = tune or ("full" if update == "backprop" else "side")
     return Recipe(
         name="tfbind8",
-        model=MaskedLMSource(name=prior, tuning=_tuning(tune)),
+        model=MaskedLMSource(name=prior, tuning=_tuning(tune), device=device),
         oracle=TFBind8(noise=noise, seed=seed),
         reward_model=_dna_reward(reward, symmetry, prior),
         acquisition=acquisition_of(acquisition, c),
@@ -167,6 +169,7 @@ def ehrlich(
     instance: int = 0,
     noise: float = 0.0,
     prior: str = "seiko:ehrlich",
+    device: str = "cpu",
 ) -> Recipe:
     """Find two spaced motifs of four letters: an Ehrlich function of 32 letters and length 32, closed form.
 
@@ -192,13 +195,14 @@ def ehrlich(
         instance: Which function; the shipped prior knows the forbidden transitions of instance 0.
         noise: Standard deviation of the measurement noise, in units of the value (0 to 1).
         prior: The pretrained model.
+        device: Where the model computes: cpu, cuda, cuda:1, mps, ...; the reward model is small and stays on the CPU.
     """
     if preset == "demo":
         budget, rounds, steps, pool = 240, 4, 6, 600
     oracle = Ehrlich(seed=instance, noise=noise)
     return Recipe(
         name="ehrlich",
-        model=MaskedLMSource(name=prior, num_steps=16),
+        model=MaskedLMSource(name=prior, num_steps=16, device=device),
         oracle=oracle,
         reward_model=LastLayer(features=SpacedPairs(vocabulary=oracle.vocabulary)),
         feasibility=Feasibility(features=SpacedPairs(vocabulary=oracle.vocabulary)) if feasibility else None,
@@ -235,6 +239,7 @@ def dna(
     pool: int = 3000,
     remask: float = 0.5,
     mask_rate: float = 0.3,
+    device: str = "cpu",
 ) -> Recipe:
     """Tune your own DNA model on your own measurements: the laboratory answers (ask, tell, advance), or your program.
 
@@ -256,11 +261,12 @@ def dna(
         pool: Candidates that a plate is chosen from.
         remask: Share of the pool made by remasking the best labelled designs.
         mask_rate: Share of positions that is masked there.
+        device: Where the model computes: cpu, cuda, cuda:1, mps, ...; the reward model is small and stays on the CPU.
     """
     symmetry = ReverseComplement() if double_stranded else None
     return Recipe(
         name="dna",
-        model=MaskedLMSource(name=prior, tuning=FullFineTuning() if lora is None else LoRA(rank=lora)),
+        model=MaskedLMSource(name=prior, tuning=FullFineTuning() if lora is None else LoRA(rank=lora), device=device),
         oracle=None if oracle is None else oracle_from(oracle),
         reward_model=LastLayer(features=Windows(vocabulary=len(Alphabet.dna())), symmetry=symmetry),
         acquisition=acquisition_of(acquisition, c),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from seiko.acquisition import Objective
+from seiko.campaign.observing import decoded
 from seiko.campaign.prompts import Conditioner, prompts_of
 from seiko.diffusion import Conditioning, PerSample, State, Transition
 from seiko.models import DiffusionModel
@@ -52,10 +53,10 @@ class Aim:
         return lambda x_0: self._at(x_0, prompts)
 
     def _at(self, x_0: State, prompts: list[str] | None) -> PerSample:
-        seen = self.model.decode(x_0)
+        seen = decoded(self.model, x_0)
         if self.view is not None:
             seen = through(self.view, seen, prompts)
-        return self.objective(seen) / self.scale
+        return (self.objective(seen) / self.scale).to(x_0.device)
 
 
 def standardised(

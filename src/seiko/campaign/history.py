@@ -24,7 +24,7 @@ from seiko.campaign.candidates import Labelled
 from seiko.campaign.comparisons import answers
 from seiko.campaign.embeddings import FILE, Embeddings
 from seiko.campaign.known import Known
-from seiko.campaign.observing import are_images, observe_designs, shown, with_file
+from seiko.campaign.observing import are_images, decoded, observe_designs, shown, with_file
 from seiko.campaign.prompts import Conditioner, conditioner_of
 from seiko.campaign.properties import fit_properties, properties_of, pushing, this_round
 from seiko.campaign.recipe import Recipe
@@ -114,7 +114,7 @@ class History:
             return labelled
         x = self.model.ingest([query.design for query in compared])
         with torch.no_grad():
-            return Labelled(x, belief.posterior(self.model.decode(x)).mean.to(torch.float32))
+            return Labelled(x, belief.posterior(decoded(self.model, x)).mean.to(torch.float32))
 
     def _compared(self, up_to: int | None) -> list[Query]:
         """Return the queries that are in a comparison, in the order asked."""
@@ -140,7 +140,7 @@ class History:
         told, x = self._told(up_to)
         y, noise = torch.from_numpy(told.values).to(torch.float32), torch.from_numpy(told.noise).to(torch.float32)
         with torch.no_grad():
-            seen = self.observed(told.designs) if x is None else self.model.decode(x)
+            seen = self.observed(told.designs) if x is None else decoded(self.model, x)
         return seen, y, None if bool(noise.isnan().all()) else noise
 
     def _told(self, up_to: int | None) -> tuple[Measured, Tensor | None]:

@@ -23,7 +23,7 @@ from seiko.models import DiffusionModel, Observing
 from seiko.rewards import Feature, PromptFeature
 from seiko.rewards.prompted import through
 
-__all__ = ["are_images", "observe_designs", "observe_states", "shown", "with_file"]
+__all__ = ["are_images", "decoded", "observe_designs", "observe_states", "shown", "with_file"]
 
 
 def are_images(designs: Sequence[Design]) -> bool:
@@ -34,8 +34,17 @@ def are_images(designs: Sequence[Design]) -> bool:
 def observe_states(model: DiffusionModel[Transition], x: State, designs: Sequence[Design]) -> Tensor:
     """Return what the reward model sees of states that were exported as these designs."""
     if isinstance(model, Observing) and are_images(designs) and all(design.valid for design in designs):
-        return model.observe(designs)
-    return model.decode(x)
+        return model.observe(designs).cpu()
+    return decoded(model, x)
+
+
+def decoded(model: DiffusionModel[Transition], x: State) -> Tensor:
+    """Return what the reward model sees of states; differentiable.
+
+    Reward models are small, and compute on the CPU wherever the diffusion model is; what is dear in them, the embedding
+    of images, has a device of its own.
+    """
+    return model.decode(x).cpu()
 
 
 def shown(view: Feature | PromptFeature | None, seen: Tensor, designs: Sequence[Design]) -> Tensor:
@@ -62,11 +71,11 @@ def observe_designs(
         read: Returns an image's file by its SHA-256.
     """
     if not are_images(designs):
-        return model.decode(model.ingest(designs))
+        return decoded(model, model.ingest(designs))
     size, parts = at_a_time(model), []
     for start in range(0, len(designs), size):
         part = [with_file(design, read) for design in designs[start : start + size]]
-        parts.append(model.observe(part) if isinstance(model, Observing) else model.decode(model.ingest(part)))
+        parts.append(model.observe(part).cpu() if isinstance(model, Observing) else decoded(model, model.ingest(part)))
     return torch.cat(parts)
 
 

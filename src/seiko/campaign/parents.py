@@ -63,7 +63,7 @@ def choose_parents(
         noise: One stream a candidate.
 
     Returns:
-        None if there is nothing to start from.
+        On the CPU, where they are edited; None if there is nothing to start from.
 
     Raises:
         ValueError: If a hit is not one of this model's designs.
@@ -76,7 +76,7 @@ def choose_parents(
         return None
     parents = torch.cat(parts)
     chosen = (noise.fold_in(_PARENT).uniform() * len(parents)).long().clamp(max=len(parents) - 1)
-    return parents[chosen.to(parents.device)]
+    return parents[chosen.to(parents.device)].cpu()  # letter by letter is no work for another device
 
 
 def ingest(sampler: Sampler, texts: Sequence[str]) -> Int64[Tensor, "n l"]:

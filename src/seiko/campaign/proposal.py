@@ -19,6 +19,7 @@ from seiko.campaign.climb import breed
 from seiko.campaign.errors import PoolExhausted
 from seiko.campaign.gathering import Gathering, observed, readable
 from seiko.campaign.known import Known
+from seiko.campaign.observing import decoded
 from seiko.campaign.prompts import choose_for_prompts, prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
@@ -103,7 +104,7 @@ def propose(
         known_values = torch.zeros(0)
         if len(labelled.x):
             with torch.no_grad():
-                known_values = score(model.decode(labelled.x))
+                known_values = score(decoded(model, labelled.x))
         values = breed(
             climb,
             recipe.candidates,

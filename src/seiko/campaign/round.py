@@ -149,7 +149,7 @@ def _steer(
     progress("steer", 0, 1, {})
     pretrained: ModelPolicy[Transition] = ModelPolicy(model, "pretrained")
     populations = -(-recipe.samples // steering.population)
-    noise = Noise.seeded(seed, populations * steering.population)
+    noise = Noise.seeded(seed, populations * steering.population, ModelPolicy(model).device)
     alpha, problem, drawn = hold_budget(
         steering,
         pretrained,

@@ -109,6 +109,7 @@ class ModelSampler:
     def draw(self, noise: Noise, start: State | None = None) -> State:
         """Return one draw for each stream."""
         policy: ModelPolicy[Transition] = ModelPolicy(self.model, self.version)
+        start = None if start is None else start.to(policy.device)
         return draw(policy, _given(self.conditioner, noise), noise, start=start)
 
     @torch.no_grad()
@@ -163,11 +164,12 @@ class SteeredSampler:
 
     def _draw(self, noise: Noise, start: State | None) -> Steered:
         """Draw whole populations; the last one is filled up with streams of its own."""
+        device = ModelPolicy(self.model).device
         missing = torch.arange(-len(noise) % self.population)
         rows = missing % len(noise)
-        filled = Noise(torch.cat([noise.keys, noise[rows].fold_in(_FILL).fold_in(missing).keys]))
+        filled = Noise(torch.cat([noise.keys, noise[rows].fold_in(_FILL).fold_in(missing).keys])).to(device)
         if start is not None:
-            start = torch.cat([start, start[rows]])
+            start = torch.cat([start, start[rows]]).to(device)
         together = None if self.conditioner is None else self.conditioner.together(self.population)
         given, policy = _given(together, filled), self.problem.anchors[0].policy
         return self.steering.draw(policy, self.problem.given(given), given, filled, start)

@@ -80,6 +80,10 @@ class Noise:
         """Return the streams of some samples."""
         return Noise(self.keys[rows])
 
+    def to(self, device: torch.device | str) -> Noise:
+        """Return the same streams, whose numbers are made on a device."""
+        return Noise(self.keys.to(device))
+
     def fold_in(self, data: int | Int64[Tensor, "b"]) -> Noise:
         """Return the sub-streams named by an integer, or by one integer a sample."""
         if isinstance(data, int):

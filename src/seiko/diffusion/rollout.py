@@ -53,7 +53,7 @@ class Policy(Protocol[T_co]):
         ...
 
     def prior(self, noise: Noise) -> State:
-        """Draw the start x_K."""
+        """Draw the start x_K, on the policy's device wherever the noise is."""
         ...
 
     def transition(self, x_t: State, k: Step, conditioning: Conditioning = None) -> T_co:
@@ -133,7 +133,7 @@ def rollout(
     """
     with torch.no_grad():
         x = policy.prior(noise.fold_in(START)) if start is None else start
-    states, laws = [x], []
+    states, laws, noise = [x], [], noise.to(x.device)
     for k in range(policy.num_steps, 0, -1):
         carries = gradient.carries(k)
         with torch.set_grad_enabled(carries):
@@ -148,6 +148,7 @@ def rollout(
 def draw(policy: Policy[T], conditioning: Conditioning, noise: Noise, *, start: State | None = None) -> State:
     """Return the x_0 of `rollout` alone: nothing of the path is kept, and it ends where nothing is left to draw."""
     x = policy.prior(noise.fold_in(START)) if start is None else start
+    noise = noise.to(x.device)
     for k in range(policy.num_steps, 0, -1):
         law = policy.transition(x, k, conditioning)
         x = law.sample(noise.fold_in(k))

@@ -26,6 +26,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from seiko.devices import device_named
+
 __all__ = ["Preprocessing", "VisionModel", "vision_model"]
 
 _ROWS = 32  # images a pass
@@ -207,4 +209,4 @@ def vision_model(name: str, processor: str | None = None, device: str = "cpu") -
     tokenizer = None
     if hasattr(network, "get_text_features"):
         tokenizer = library.AutoTokenizer.from_pretrained(processor or name)
-    return VisionModel(network.to(device), Preprocessing.of(processor or name), tokenizer)
+    return VisionModel(network.to(device_named(device)), Preprocessing.of(processor or name), tokenizer)

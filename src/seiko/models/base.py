@@ -159,9 +159,15 @@ class ModelPolicy(Generic[T]):
         """Whether the start carries no information about the end."""
         return self.model.process.memoryless
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; the CPU for a model without any."""
+        versions = self.model.versions
+        return torch.device("cpu") if versions is None else next(iter(versions.parameters())).device
+
     def prior(self, noise: Noise) -> State:
-        """Draw the start x_K."""
-        return self.model.process.prior(self.model.event_shape, noise)
+        """Draw the start x_K, on the model's device."""
+        return self.model.process.prior(self.model.event_shape, noise.to(self.device))
 
     def transition(self, x_t: State, k: Step, conditioning: Conditioning = None) -> T:
         """Return p(x_s | x_t) at step k."""

@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from seiko.designs import INVALID, Design
+from seiko.devices import device_named
 from seiko.diffusion import DDIM, Conditioning, CosineSchedule, State, Step
 from seiko.models.graph_codec import GraphCodec, Repair
 from seiko.models.graph_transformer import GraphArchitecture, GraphTransformer
@@ -191,5 +192,5 @@ class GraphSource:
         codec = GraphCodec(**{**config["codec"], "elements": tuple(config["codec"]["elements"])})
         network = GraphTransformer(codec, GraphArchitecture(**config["architecture"]))
         network.load_state_dict({name: value.float() for name, value in load_file(folder / WEIGHTS).items()})
-        versions = self.tuning.attach(network.to(self.device))
+        versions = self.tuning.attach(network.to(device_named(self.device)))
         return GraphDiffusion(versions, codec, self.num_steps, self.eta, config["end"], self.repair)

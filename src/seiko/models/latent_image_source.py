@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import torch
 
+from seiko.devices import device_named
 from seiko.models.guidance import ClassifierFree
 from seiko.models.latent_image import LatentImage
 from seiko.models.latent_image_families import FAMILIES, process_of
@@ -102,7 +103,7 @@ class LatentImageSource:
     def adapt(self, pipeline: Any) -> LatentImage | ClassifierFree[Any]:
         """Return the model of a pipeline that is loaded; its network is changed in place."""
         family = FAMILIES[type(pipeline).__name__]
-        device, autocast = torch.device(self.device), None if self.precision == "fp32" else _DTYPES[self.precision]
+        device, autocast = device_named(self.device), None if self.precision == "fp32" else _DTYPES[self.precision]
         autoencoder = Autoencoder(
             torch.nn.Module.to(pipeline.vae, device, torch.float32),  # the decoder of XL overflows in half precision
             batch=self.batch,

@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from seiko.designs import Design
+from seiko.devices import device_named
 from seiko.diffusion import Conditioning, MaskedDiffusion, State, Step
 from seiko.models.alphabet import Fragmented, Letters, alphabet_of
 from seiko.models.side import Side, SideBackbone
@@ -196,7 +197,7 @@ class MaskedLM:
 
     def ingest(self, designs: Sequence[Design]) -> Int64[Tensor, "n l"]:
         """Return designs as sequences; raises `ValueError` on one that is not of this model."""
-        return self.alphabet.read(designs, self.length)
+        return self.alphabet.read(designs, self.length).to(next(iter(self.versions.parameters())).device)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write the current version in Hugging Face's format (safetensors), with `seiko.json` beside it.
@@ -310,7 +311,7 @@ class MaskedLMSource:
             network = Side(length, len(alphabet), **sizes)
             network.load_state_dict(load_file(Path(where) / _side_weights(i)))
             backbone = SideBackbone(backbone, network)
-        backbone = backbone.to(self.device)
+        backbone = backbone.to(device_named(self.device))
         return MaskedLM(self.tuning.attach(backbone), alphabet, length, self.num_steps or length, self.precision)
 
     def _side_file(self, where: Path | str) -> dict[str, Any] | None:

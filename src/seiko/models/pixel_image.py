@@ -33,6 +33,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seiko.designs import INVALID, Design
+from seiko.devices import device_named
 from seiko.diffusion import DDIM, BetaSchedule, Conditioning, State, Step
 from seiko.models.pixel_files import PixelFiles, read_pixel_model, save_pixel_model
 from seiko.models.versions import FullFineTuning, Tuning, Versions
@@ -258,7 +259,7 @@ class PixelImageSource:
 
     def attach(self, unet: Any, files: PixelFiles) -> PixelImage:
         """Return the model of a U-Net that is in memory: one just trained, or of random weights."""
-        versions = self.tuning.attach(PixelUNet(unet).to(self.device))
+        versions = self.tuning.attach(PixelUNet(unet).to(device_named(self.device)))
         stop = files.stop if self.stop is None else self.stop
         return PixelImage(versions, files, self.num_steps, self.eta, stop)
 

@@ -52,6 +52,6 @@ IMAGENET_64 = PixelFiles(unet=_UNET, scheduler=_SCHEDULER)
 
 def random_imagenet_64(seed: int = 0) -> Any:
     """Return the U-Net with random weights: for shapes, memory and time."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_unet(_UNET)

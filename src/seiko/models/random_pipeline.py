@@ -97,7 +97,7 @@ class RandomPipeline:
 
     def build(self) -> Any:
         """Return the pipeline."""
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             match self.family:
                 case "sd":
@@ -283,7 +283,7 @@ def random_clip(folder: str | Path, *, width: int = 16, side: int = 16, seed: in
     both = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1}
     text = {**both, "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
     vision = {**both, "image_size": side, "patch_size": side // 2}
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=width)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

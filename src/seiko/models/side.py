@@ -120,8 +120,8 @@ class SideNetwork:
                 f"SideNetwork needs a model of sequences of one length, got {type(backbone).__name__}: choose LoRA or "
                 "FullFineTuning"
             )
-        with torch.random.fork_rng():
-            torch.manual_seed(0)  # a process that resumes a campaign must start from the same weights
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)  # a process that resumes a campaign must start from the same weights
             length, letters = shape
             side = Side(length, letters, self.width, self.layers)
         return _SideVersions(backbone, side.to(next(backbone.parameters()).device))

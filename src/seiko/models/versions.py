@@ -191,8 +191,10 @@ class _LoRAVersions(Versions):
             ]
         peft_config = LoraConfig(r=config.rank, lora_alpha=config.scale, target_modules=targets)  # type: ignore[arg-type]
         backbone.requires_grad_(False)
-        with torch.random.fork_rng(), warnings.catch_warnings():
-            torch.manual_seed(0)  # a process that resumes a campaign must start from the same adapters
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            torch.default_generator.manual_seed(
+                0
+            )  # a process that resumes a campaign must start from the same adapters
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # two adapters are what we want
             for name in ("previous", "current"):
                 backbone = inject_adapter_in_model(peft_config, backbone, adapter_name=name)
