@@ -59,7 +59,7 @@ ADAPTIVE: Mapping[str, Mapping[str, Any]] = {
 """Options of the recipe `molecules`."""
 
 ONLINE = OnlinePPO(
-    update=PPO(learning_rate=5e-4, epochs=2, share=0.3), strength=KLBudget(nats=5.0, rate=0.1), paths=125
+    update=PPO(learning_rate=2e-4, epochs=8, share=0.3), strength=KLBudget(nats=5.0, rate=0.1), paths=125
 )
 """Chosen on other seeds, see docs/log.md."""
 
