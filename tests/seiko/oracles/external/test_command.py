@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -21,12 +20,17 @@ def runs(tmp_path: Path) -> int:
     return len((tmp_path / "runs").read_text())
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0]
+def ends(pid: int) -> bool:
+    """Whether a process that was killed is gone within seconds: the signal takes its time on a busy machine."""
+    for _ in range(500):
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if "Z" in stat.split(")")[1].split()[0]:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
@@ -84,7 +88,7 @@ def test_one_that_hangs_is_killed_with_all_that_it_started(
     labels = Command(arguments=counting("hang"), timeout=3.0)(designs)
     assert [label.value for label in labels] == VALUES
     assert 3 <= time.monotonic() - started < 30
-    assert not alive(int((tmp_path / "runs.child").read_text()))
+    assert ends(int((tmp_path / "runs.child").read_text()))
 
 
 def test_a_daemon_that_it_leaves_behind_does_not_hold_us(designs: list[Design]) -> None:
@@ -103,7 +107,7 @@ def test_labels_come_before_the_program_ends_and_who_stops_listening_ends_it(
     while not (child := tmp_path / "runs.child").exists() or not child.read_text():
         time.sleep(0.01)
     answers.close()  # type: ignore[attr-defined]
-    assert not alive(int(child.read_text()))
+    assert ends(int(child.read_text()))
 
 
 def test_a_second_different_answer_is_passed_over(counting: Counting, designs: list[Design]) -> None:
