@@ -189,7 +189,7 @@ class GaussianProcess:
                 best = tuned
         assert best is not None
         label_noise = best.noise + torch.nan_to_num(labels.noise, nan=0.0).square()
-        exact = len(x) <= self.exact_up_to
+        exact = len(x) <= max(self.exact_up_to, self.inducing)  # where all labels carry it, nothing is approximate
         z = x if exact else x[self._subset(x, self.inducing, seed)]
         at_z = _double(best.covariance.inputs(z))
         solution = _solve(best, at_z, None if exact else x, labels, label_noise)
