@@ -146,15 +146,20 @@ def rollout(
 
 @torch.no_grad()
 def draw(policy: Policy[T], conditioning: Conditioning, noise: Noise, *, start: State | None = None) -> State:
-    """Return the x_0 of `rollout` alone: nothing of the path is kept, and it ends where nothing is left to draw."""
+    """Return the x_0 of `rollout` alone: nothing of the path is kept, and each path ends where its last letter falls."""
     x = policy.prior(noise.fold_in(START)) if start is None else start
     noise = noise.to(x.device)
+    x_0, going = x, torch.arange(len(x), device=x.device)
     for k in range(policy.num_steps, 0, -1):
         law = policy.transition(x, k, conditioning)
         x = law.sample(noise.fold_in(k))
-        if isinstance(law, MaskedTransition) and law.complete:
+        x_0 = x if len(going) == len(x_0) else x_0.index_copy(0, going, x)
+        if isinstance(law, MaskedTransition) and bool((ended := law.complete).any()):
+            x, noise, going = x[~ended], noise[~ended], going[~ended]
+            conditioning = None if conditioning is None else conditioning[~ended]
+        if not len(going):
             break
-    return x
+    return x_0
 
 
 def reference_laws(trajectory: Trajectory[T], reference: Policy[T]) -> list[T]:

@@ -132,9 +132,9 @@ class MaskedTransition:
         return hard(self.x_t) == self.mask_token
 
     @property
-    def complete(self) -> bool:
-        """Whether this step reveals all that is still masked, in every sample."""
-        return bool((self.masked.sum(-1) == self.count).all())
+    def complete(self) -> Bool[Tensor, "b"]:
+        """In which samples this step reveals all that is still masked."""
+        return self.masked.sum(-1) == self.count
 
     def sample(self, noise: Noise) -> Int64[Tensor, "b l"]:
         """Draw x_s as letters, without a gradient."""

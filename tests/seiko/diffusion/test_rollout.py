@@ -125,43 +125,45 @@ def test_the_path_kl_to_oneself_is_zero(masked: EnumerableToy) -> None:
 
 
 class Counting:
-    """A policy that counts how often it is asked."""
+    """A policy that counts how often it is asked of each sample; the conditioning names them."""
 
-    def __init__(self, toy: Any) -> None:
-        self.policy, self.asked = ModelPolicy[Any](toy), 0
+    def __init__(self, toy: Any, samples: int) -> None:
+        self.policy, self.asked = ModelPolicy[Any](toy), torch.zeros(samples, dtype=torch.int64)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.policy, name)
 
-    def transition(self, x_t: torch.Tensor, k: int, conditioning: Any = None) -> Any:
-        self.asked += 1
-        return self.policy.transition(x_t, k, conditioning)
+    def transition(self, x_t: torch.Tensor, k: int, conditioning: torch.Tensor) -> Any:
+        assert len(conditioning) == len(x_t)
+        self.asked[conditioning] += 1
+        return self.policy.transition(x_t, k)
 
 
 STARTS = [
-    (None, 3),
-    ([[1, 3, 2], [3, 0, 0]], 1),  # one is left in each: the first step reveals it
-    ([[1, 3, 2], [3, 3, 0]], 2),  # as many steps as the one with the most masks
-    ([[3, 3, 3], [0, 1, 2]], 3),
-    ([[0, 1, 2], [2, 2, 2]], 1),
+    (None, [3, 3]),
+    ([[1, 3, 2], [3, 0, 0]], [1, 1]),  # one is left in each: the first step reveals it
+    ([[1, 3, 2], [3, 3, 0]], [1, 2]),  # as many steps as there are masks
+    ([[3, 3, 3], [0, 1, 2]], [3, 1]),
+    ([[3, 1, 2], [3, 3, 3], [3, 3, 0]], [1, 3, 2]),
+    ([[0, 1, 2], [2, 2, 2]], [1, 1]),
 ]
 
 
 @pytest.mark.parametrize(("start", "asked"), STARTS)
-def test_a_draw_is_the_end_of_a_rollout_and_stops_where_nothing_is_left(
-    masked: EnumerableToy, start: list[list[int]] | None, asked: int
+def test_a_draw_is_the_end_of_a_rollout_and_asks_nothing_of_what_is_finished(
+    masked: EnumerableToy, start: list[list[int]] | None, asked: list[int]
 ) -> None:
-    x = None if start is None else torch.tensor(start)
+    x, samples = None if start is None else torch.tensor(start), len(asked)
     for seed in range(20):
-        policy = Counting(masked)
-        found = draw(policy, None, Noise.seeded(seed, 2), start=x)
-        assert torch.equal(found, rollout(ModelPolicy(masked), None, Noise.seeded(seed, 2), start=x).x_0)
-        assert policy.asked == asked
+        policy = Counting(masked, samples)
+        found = draw(policy, torch.arange(samples), Noise.seeded(seed, samples), start=x)
+        assert torch.equal(found, rollout(ModelPolicy(masked), None, Noise.seeded(seed, samples), start=x).x_0)
+        assert policy.asked.tolist() == asked
 
 
 def test_a_draw_of_a_gaussian_model_takes_every_step(gaussian: GaussianToy) -> None:
-    policy, start = Counting(gaussian), torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
-    found = draw(policy, None, Noise.seeded(0, 8), start=start)
+    policy, start = Counting(gaussian, 8), torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    found = draw(policy, torch.arange(8), Noise.seeded(0, 8), start=start)
     assert torch.equal(found, rollout(ModelPolicy(gaussian), None, Noise.seeded(0, 8), start=start).x_0)
-    assert policy.asked == STEPS
+    assert policy.asked.tolist() == [STEPS] * 8
     assert not found.requires_grad

@@ -154,13 +154,13 @@ def test_masked_draws_are_those_of_the_whole_noise(count: int) -> None:
     assert torch.equal(x_s, law.rsample(noise).argmax(-1))
 
 
-def test_a_step_is_complete_if_it_reveals_all_that_is_left_in_every_sample() -> None:
-    assert masked_law(3).complete
-    assert not masked_law(2).complete
+def test_a_step_is_complete_where_it_reveals_all_that_is_left() -> None:
+    assert masked_law(3).complete.all()
+    assert not masked_law(2).complete.any()
     x_t = torch.tensor([[MASK, 1, 0, 0, 0], [MASK, MASK, 0, 0, 0]])
     logits = torch.zeros(2, L, V)
-    assert MaskedTransition(logits, x_t, torch.tensor([1, 2])).complete
-    assert not MaskedTransition(logits, x_t, torch.tensor([1, 1])).complete
+    assert MaskedTransition(logits, x_t, torch.tensor([1, 2])).complete.tolist() == [True, True]
+    assert MaskedTransition(logits, x_t, torch.tensor([1, 1])).complete.tolist() == [True, False]
     relaxed = torch.nn.functional.one_hot(x_t, V + 1).float()
-    assert MaskedTransition(logits, relaxed, torch.tensor([1, 2])).complete
-    assert MaskedTransition(logits, x_t.clamp(max=2), torch.tensor([0, 0])).complete
+    assert MaskedTransition(logits, relaxed, torch.tensor([1, 1])).complete.tolist() == [True, False]
+    assert MaskedTransition(logits, x_t.clamp(max=2), torch.tensor([0, 0])).complete.all()
