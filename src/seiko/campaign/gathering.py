@@ -71,8 +71,9 @@ class Gathering:
             if drawn is None:
                 return
             found = prompted(self._model.export(drawn), self._sampler.prompts(noise))
-            rows = [row for row in sendable(found, self._screens) if readable(self._model, found[row])]
+            rows = sendable(found, self._screens)
             new = [rows[i] for i in self._new(drawn[rows], [found[row] for row in rows])]
+            new = [row for row in new if readable(self._model, found[row])]  # slow: the known are not asked
             self._parts.append(drawn[new])
             self.designs += [found[row] for row in new]
             self.sources += [source.source] * len(new)
