@@ -146,7 +146,7 @@ def rollout(
 
 @torch.no_grad()
 def draw(policy: Policy[T], conditioning: Conditioning, noise: Noise, *, start: State | None = None) -> State:
-    """Return the x_0 of `rollout` alone: nothing of the path is kept, and each path ends where its last letter falls."""
+    """Return the x_0 of `rollout` alone: nothing of the path is kept, and each ends where its last letter falls."""
     x = policy.prior(noise.fold_in(START)) if start is None else start
     noise = noise.to(x.device)
     x_0, going = x, torch.arange(len(x), device=x.device)

@@ -14,19 +14,46 @@ different seeds where their measurements are independent.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seiko.designs import Design
 from seiko.oracles.base import Label, Oracle
 from seiko.oracles.desirability import Desirability
-from seiko.oracles.noise import check_noise, noisy_label
+from seiko.oracles.noise import Noisy
 
 __all__ = ["Desired", "Measured", "WeightedGeometricMean", "WeightedMean"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desired:
+class _Composed(Noisy, ABC):
+    """Ask every part about every design, and combine the values of each design."""
+
+    @property
+    @abstractmethod
+    def _parts(self) -> tuple[Oracle, ...]:
+        """Return the oracles that are asked."""
+
+    @abstractmethod
+    def _combine(self, values: Sequence[float]) -> float:
+        """Return the noiseless value of the whole."""
+
+    def __call__(self, designs: Sequence[Design]) -> list[Label]:
+        """Return one label for each design, in order."""
+        answers = _answers(designs, self._parts)
+        return [self._label(design, labels) for design, *labels in zip(designs, *answers, strict=True)]
+
+    def _label(self, design: Design, labels: Sequence[Label]) -> Label:
+        if (broken := _broken(self._parts, labels)) is not None:
+            return broken
+        whole = self._measured(self._combine([label.value for label in labels if label.value is not None]), design)
+        # How a part's noise passes through the whole is not known here: better no standard deviation than a wrong one.
+        return whole if all(label.noise is None for label in labels) else Label(value=whole.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desired(_Composed):
     """Answer with the desirability of another oracle's value, 0 to 1, larger is better.
 
     Args:
@@ -41,24 +68,42 @@ class Desired:
 
     oracle: Oracle
     desirability: Desirability
-    noise: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
 
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return f"{type(self.desirability).__name__.lower()}({_name(self.oracle)})"
 
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
-        return _ask(designs, [self.oracle], lambda v: self.desirability.desire(v[0]), self.noise, self.seed)
+    @property
+    def _parts(self) -> tuple[Oracle, ...]:
+        return (self.oracle,)
+
+    def _combine(self, values: Sequence[float]) -> float:
+        return self.desirability.desire(values[0])
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightedMean:
+class _Mean(_Composed):
+    """What the two means have in common."""
+
+    oracles: tuple[Oracle, ...]
+    weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_weights(self.oracles, self.weights)
+
+    @property
+    def _parts(self) -> tuple[Oracle, ...]:
+        return self.oracles
+
+    def _mean(self, values: Sequence[float]) -> float:
+        weights = self.weights or (1.0,) * len(values)
+        return math.fsum(w * v for w, v in zip(weights, values, strict=True)) / math.fsum(weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedMean(_Mean):
     """Answer with the weighted arithmetic mean of several oracles: one may make up for another.
 
     Args:
@@ -71,31 +116,17 @@ class WeightedMean:
         ValueError: If there is no part, the weights do not match the parts, or the noise is negative or not finite.
     """
 
-    oracles: tuple[Oracle, ...]
-    weights: tuple[float, ...] = ()
-    noise: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
-        _check_weights(self.oracles, self.weights)
-
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return f"mean({', '.join(map(_name, self.oracles))})"
 
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
-        return _ask(designs, self.oracles, self._mean, self.noise, self.seed)
-
-    def _mean(self, values: Sequence[float]) -> float:
-        weights = self.weights or (1.0,) * len(values)
-        return math.fsum(w * v for w, v in zip(weights, values, strict=True)) / math.fsum(weights)
+    def _combine(self, values: Sequence[float]) -> float:
+        return self._mean(values)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightedGeometricMean:
+class WeightedGeometricMean(_Mean):
     """Answer with the weighted geometric mean of several oracles: each must be good.
 
     Args:
@@ -109,30 +140,18 @@ class WeightedGeometricMean:
             part answers with a negative number that is not of its own noise.
     """
 
-    oracles: tuple[Oracle, ...]
-    weights: tuple[float, ...] = ()
-    noise: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
-        _check_weights(self.oracles, self.weights)
-
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return f"geometric_mean({', '.join(map(_name, self.oracles))})"
 
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
-        return _ask(designs, self.oracles, self._mean, self.noise, self.seed, check=_check_negative)
+    def _label(self, design: Design, labels: Sequence[Label]) -> Label:
+        for oracle, label in zip(self.oracles, labels, strict=True):
+            _check_negative(oracle, label)
+        return super()._label(design, labels)
 
-    def _mean(self, values: Sequence[float]) -> float:
-        if min(values) <= 0:
-            return 0.0
-        weights = self.weights or (1.0,) * len(values)
-        logs = math.fsum(w * math.log(v) for w, v in zip(weights, values, strict=True))
-        return math.exp(logs / math.fsum(weights))
+    def _combine(self, values: Sequence[float]) -> float:
+        return math.exp(self._mean([math.log(v) for v in values])) if min(values) > 0 else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,25 +189,6 @@ class Measured:
         return Label(values=tuple((name, label.value) for name, label in pairs if label.value is not None))
 
 
-def _ask(
-    designs: Sequence[Design],
-    oracles: Sequence[Oracle],
-    combine: Callable[[Sequence[float]], float],
-    noise: float,
-    seed: int,
-    check: Callable[[Oracle, Label], None] | None = None,
-) -> list[Label]:
-    """Ask every part about every design and combine the values of each design."""
-    answers = _answers(designs, oracles)
-    if check is not None:
-        for oracle, labels in zip(oracles, answers, strict=True):
-            for label in labels:
-                check(oracle, label)
-    return [
-        _one(design, oracles, labels, combine, noise, seed) for design, *labels in zip(designs, *answers, strict=True)
-    ]
-
-
 def _answers(designs: Sequence[Design], oracles: Sequence[Oracle]) -> list[list[Label]]:
     answers = [oracle(designs) for oracle in oracles]
     for oracle, labels in zip(oracles, answers, strict=True):
@@ -204,22 +204,6 @@ def _broken(oracles: Sequence[Oracle], labels: Sequence[Label]) -> Label | None:
             if label.status == status:
                 return Label(status=label.status, reason=f"{_name(oracle)}: {label.reason or status}")
     return None
-
-
-def _one(
-    design: Design,
-    oracles: Sequence[Oracle],
-    labels: Sequence[Label],
-    combine: Callable[[Sequence[float]], float],
-    noise: float,
-    seed: int,
-) -> Label:
-    if (broken := _broken(oracles, labels)) is not None:
-        return broken
-    value = combine([label.value for label in labels if label.value is not None])
-    whole = noisy_label(value, noise=noise, seed=seed, key=design.key)
-    # How a part's noise passes through the whole is not known here: better no standard deviation than a wrong one.
-    return whole if all(label.noise is None for label in labels) else Label(value=whole.value)
 
 
 def _check_negative(oracle: Oracle, label: Label) -> None:

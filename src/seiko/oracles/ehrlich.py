@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seiko.designs import Design
 from seiko.oracles.base import Label
 from seiko.oracles.ehrlich_function import EhrlichFunction, draw_function
-from seiko.oracles.noise import check_noise, noisy_label
+from seiko.oracles.noise import Noisy
 
 __all__ = ["Ehrlich", "tokens_to_designs"]
 
@@ -28,7 +28,7 @@ def tokens_to_designs(tokens: NDArray[np.integer]) -> list[Design]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ehrlich:
+class Ehrlich(Noisy):
     """Answer token sequences with an Ehrlich function; the optimum is 1.
 
     Args:
@@ -54,11 +54,9 @@ class Ehrlich:
     motif_length: int = 4
     quantisation: int = 4
     epistasis: float = 0.0
-    noise: float = 0.0
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        check_noise(self.noise)
+        super().__post_init__()
         for name, least in (("vocabulary", 3), ("motifs", 1), ("motif_length", 2), ("quantisation", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
@@ -127,9 +125,7 @@ class Ehrlich:
         legal = [tokens for tokens in read if not isinstance(tokens, Label)]
         values = iter(self.value(np.array(legal)).tolist() if legal else [])
         return [
-            tokens
-            if isinstance(tokens, Label)
-            else noisy_label(next(values), noise=self.noise, seed=self.seed, key=design.key)
+            tokens if isinstance(tokens, Label) else self._measured(next(values), design)
             for design, tokens in zip(designs, read, strict=True)
         ]
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
 
+from seiko.designs import Design
 from seiko.oracles.base import Label
 
-__all__ = ["check_noise", "keyed_normal", "noisy_label"]
+__all__ = ["Noisy", "keyed_normal", "noisy_label"]
 
 _STANDARD = NormalDist()
 
@@ -43,7 +45,25 @@ def noisy_label(value: float, *, noise: float, seed: int, key: str) -> Label:
     return Label(value=value + noise * keyed_normal(seed, key), noise=noise)
 
 
-def check_noise(noise: float) -> None:
-    """Raise a ValueError unless the noise is a finite standard deviation of at least 0."""
-    if not (math.isfinite(noise) and noise >= 0):
-        raise ValueError(f"noise must be a finite standard deviation of at least 0, got {noise!r}")
+@dataclass(frozen=True, kw_only=True)
+class Noisy:
+    """What oracles with measurement noise have in common.
+
+    Args:
+        noise: Standard deviation of the Gaussian measurement noise, in units of the label.
+        seed: Seed of the noise; the same design always gets the same label.
+
+    Raises:
+        ValueError: If the noise is negative or not finite.
+    """
+
+    noise: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.noise) and self.noise >= 0):
+            raise ValueError(f"noise must be a finite standard deviation of at least 0, got {self.noise!r}")
+
+    def _measured(self, value: float, design: Design) -> Label:
+        """Return the label of a design whose noiseless value this is."""
+        return noisy_label(value, noise=self.noise, seed=self.seed, key=design.key)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seiko.data import fetch
 from seiko.designs import Design
 from seiko.oracles.base import Label
-from seiko.oracles.noise import check_noise, noisy_label
+from seiko.oracles.noise import Noisy
 
 __all__ = ["ALPHABET", "CITATION", "LENGTH", "TFBind8"]
 
@@ -41,7 +41,7 @@ def _table() -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TFBind8:
+class TFBind8(Noisy):
     """Answer DNA sequences of eight letters with their normalised binding to SIX6 (SIX6_REF_R1).
 
     Args:
@@ -56,12 +56,6 @@ class TFBind8:
         Barrera et al., Science 351:1450, 2016, https://doi.org/10.1126/science.aad2257 (accession SIX6_REF_R1).
         Trabucco, Geng, Kumar, Levine, "Design-Bench", ICML 2022, https://arxiv.org/abs/2202.08450.
     """
-
-    noise: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
 
     @property
     def name(self) -> str:
@@ -99,4 +93,4 @@ class TFBind8:
             if digit < 0:
                 return Label.infeasible(f"letter {letter!r} at position {position} is not one of {ALPHABET}")
             index = index * len(ALPHABET) + digit
-        return noisy_label(float(self.table[index]), noise=self.noise, seed=self.seed, key=design.key)
+        return self._measured(float(self.table[index]), design)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from seiko.designs import Design
-from seiko.oracles.noise import check_noise, keyed_normal, noisy_label
+from seiko.oracles.noise import Noisy, keyed_normal, noisy_label
 
 
 def test_draw_depends_on_seed_and_key_alone() -> None:
@@ -39,4 +39,4 @@ def test_label_carries_noise_only_where_there_is_some() -> None:
 @pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
 def test_refuses_what_is_no_standard_deviation(noise: float) -> None:
     with pytest.raises(ValueError, match="noise must be a finite standard deviation"):
-        check_noise(noise)
+        Noisy(noise=noise)

@@ -14,7 +14,6 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,9 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seiko.designs import Design
-from seiko.oracles.base import Label
-from seiko.oracles.images.answer import KIND, answer
-from seiko.oracles.noise import check_noise
+from seiko.oracles.images.answer import ImageByImage
 
 __all__ = ["DigitQuality", "StrokeThickness", "stroke_thickness"]
 
@@ -44,7 +41,7 @@ def stroke_thickness(pixels: Float[Tensor, "c h w"]) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StrokeThickness:
+class StrokeThickness(ImageByImage):
     """Answer digits with the mean width of their strokes, pixels; an empty image is infeasible.
 
     Args:
@@ -55,29 +52,17 @@ class StrokeThickness:
         ValueError: If the noise is negative or not finite.
     """
 
-    noise: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
-
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return "stroke thickness (pixels)"
 
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
-        return answer(designs, lambda x, _: stroke_thickness(x), noise=self.noise, seed=self.seed)
+    def _value(self, pixels: Float[Tensor, "c h w"], design: Design) -> float | None:
+        return stroke_thickness(pixels)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DigitQuality:
+class DigitQuality(ImageByImage):
     """Answer digits with the log probability that a classifier gives to the class asked for, nats; at most 0.
 
     A design's prompt is its class, ``"0"`` to ``"9"``; one without a prompt is judged as whatever it is most like.
@@ -92,32 +77,14 @@ class DigitQuality:
     """
 
     model: str = "seiko:mnist"
-    noise: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
 
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return "digit quality (nats)"
 
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order.
-
-        Raises:
-            ValueError: If a prompt is no digit, or an image no such image as the classifier reads.
-        """
-        return answer(designs, self._log_probability, noise=self.noise, seed=self.seed)
-
     @torch.no_grad()
-    def _log_probability(self, pixels: Float[Tensor, "c h w"], design: Design) -> float:
+    def _value(self, pixels: Float[Tensor, "c h w"], design: Design) -> float:
         from seiko.imaging.digits import DIGITS, digit_classifier
 
         found = digit_classifier(self.model)(pixels.mean(0)[None, None]).log_softmax(1)[0]

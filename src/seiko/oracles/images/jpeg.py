@@ -13,7 +13,6 @@ References:
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,9 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seiko.designs import Design
-from seiko.oracles.base import Label
-from seiko.oracles.images.answer import KIND, answer
-from seiko.oracles.noise import check_noise
+from seiko.oracles.images.answer import ImageByImage
 
 __all__ = ["JPEGCompressibility", "JPEGIncompressibility", "jpeg_kilobytes"]
 
@@ -40,7 +37,7 @@ def jpeg_kilobytes(pixels: Float[Tensor, "c h w"], quality: int = 95) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _JPEGSize:
+class _JPEGSize(ImageByImage):
     """What the two oracles have in common: all but the sign.
 
     Args:
@@ -54,29 +51,19 @@ class _JPEGSize:
 
     sign: ClassVar[int]
     quality: int = 95
-    noise: float = 0.0
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 95:
             raise ValueError(f"quality must be a JPEG quality from 1 to 95, got {self.quality}")
-        check_noise(self.noise)
+        super().__post_init__()
 
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return f"JPEG size ({'-' if self.sign < 0 else ''}kB)"
 
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
-        return answer(
-            designs, lambda x, _: self.sign * jpeg_kilobytes(x, self.quality), noise=self.noise, seed=self.seed
-        )
+    def _value(self, pixels: Float[Tensor, "c h w"], design: Design) -> float:
+        return self.sign * jpeg_kilobytes(pixels, self.quality)
 
 
 @dataclass(frozen=True, kw_only=True)

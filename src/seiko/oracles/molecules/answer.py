@@ -7,42 +7,62 @@ Two spellings of a molecule have the same value but, being two designs, differen
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seiko.designs import Design
 from seiko.oracles.base import Label
-from seiko.oracles.noise import noisy_label
+from seiko.oracles.noise import Noisy
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-__all__ = ["KIND", "answer"]
+__all__ = ["KIND", "MoleculeOracle"]
 
 KIND = "smiles"
 
 
-def answer(designs: Sequence[Design], value: Callable[[Mol], float], *, noise: float, seed: int) -> list[Label]:
-    """Return one label for each design, in order.
+@dataclass(frozen=True, kw_only=True)
+class MoleculeOracle(Noisy, ABC):
+    """Answer molecules with a number that RDKit computes; what such oracles have in common.
 
     Args:
-        designs: Molecules; each should be of kind ``"smiles"``.
-        value: Noiseless value of a molecule, larger is better.
         noise: Standard deviation of the Gaussian measurement noise, in units of the value.
-        seed: Seed of the noise.
+        seed: Seed of the noise; the same design always gets the same label.
+
+    Raises:
+        ValueError: If the noise is negative or not finite.
     """
-    return [_label(design, value, noise, seed) for design in designs]
 
+    @property
+    def kind(self) -> str:
+        """Kind of the designs that are answered."""
+        return KIND
 
-def _label(design: Design, value: Callable[[Mol], float], noise: float, seed: int) -> Label:
-    from seiko.chemistry import parse
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the oracle in reports."""
 
-    if design.kind != KIND:
-        return Label.infeasible(f"a molecule is a design of kind {KIND!r}, got {design.kind!r}")
-    mol = parse(design.content)
-    if mol is None:
-        return Label.infeasible("RDKit cannot read this SMILES")
-    number = value(mol)
-    if not math.isfinite(number):
-        return Label.infeasible("the value of this molecule is not a finite number")
-    return noisy_label(number, noise=noise, seed=seed, key=design.key)
+    @abstractmethod
+    def _value(self, mol: Mol) -> float:
+        """Return the noiseless value of a molecule, larger is better."""
+
+    def __call__(self, designs: Sequence[Design]) -> list[Label]:
+        """Return one label for each design, in order."""
+        return [self._label(design) for design in designs]
+
+    def _label(self, design: Design) -> Label:
+        from seiko.chemistry import parse
+
+        if design.kind != KIND:
+            return Label.infeasible(f"a molecule is a design of kind {KIND!r}, got {design.kind!r}")
+        mol = parse(design.content)
+        if mol is None:
+            return Label.infeasible("RDKit cannot read this SMILES")
+        number = self._value(mol)
+        if not math.isfinite(number):
+            return Label.infeasible("the value of this molecule is not a finite number")
+        return self._measured(number, design)

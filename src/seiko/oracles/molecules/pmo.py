@@ -7,13 +7,13 @@ are here, so that a recipe can be checked without it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from seiko.designs import Design
-from seiko.oracles.base import Label
-from seiko.oracles.molecules.answer import KIND, answer
-from seiko.oracles.noise import check_noise
+from seiko.oracles.molecules.answer import MoleculeOracle
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
 
 __all__ = ["PMO", "PMO_TASKS"]
 
@@ -45,7 +45,7 @@ _TRAINED = ("drd2", "gsk3b", "jnk3")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PMO:
+class PMO(MoleculeOracle):
     """Answer molecules with their score in a task of the PMO benchmark, 0 to 1.
 
     The definitions are those of the Therapeutics Data Commons, by which PMO labels; `seiko.oracles.molecules.tasks`
@@ -65,11 +65,9 @@ class PMO:
     """
 
     task: str
-    noise: float = 0.0
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        check_noise(self.noise)
+        super().__post_init__()
         if self.task in _TRAINED:
             raise ValueError(f"task {self.task!r} is a trained classifier, which this library does not ship")
         if self.task not in PMO_TASKS:
@@ -83,17 +81,11 @@ class PMO:
         return self.task
 
     @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    @property
     def optimum(self) -> float:
         """Upper bound of a noiseless label; whether a molecule reaches it depends on the task."""
         return 1.0
 
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
+    def _value(self, mol: Mol) -> float:
         from seiko.oracles.molecules.tasks import TASKS
 
-        return answer(designs, TASKS[self.task].score, noise=self.noise, seed=self.seed)
+        return TASKS[self.task].score(mol)

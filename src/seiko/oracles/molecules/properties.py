@@ -6,20 +6,19 @@ desirability around `MoleculeProperty`. The definitions are in `seiko.chemistry.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import TYPE_CHECKING
 
-from seiko.designs import Design
-from seiko.oracles.base import Label
-from seiko.oracles.molecules.answer import KIND, answer
-from seiko.oracles.noise import check_noise
+from seiko.oracles.molecules.answer import MoleculeOracle
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
 
 __all__ = ["QED", "SA", "MoleculeProperty", "PenalisedLogP"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class QED:
+class QED(MoleculeOracle):
     """Answer molecules with their quantitative estimate of drug-likeness, 0 to 1; at most 0.948 in practice.
 
     Args:
@@ -33,31 +32,19 @@ class QED:
         Bickerton et al., Nat. Chem. 4:90, 2012, https://doi.org/10.1038/nchem.1243.
     """
 
-    noise: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
-
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return "qed"
 
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
+    def _value(self, mol: Mol) -> float:
         from seiko.chemistry import qed
 
-        return answer(designs, qed, noise=self.noise, seed=self.seed)
+        return qed(mol)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PenalisedLogP:
+class PenalisedLogP(MoleculeOracle):
     """Answer molecules with logP - SA - max(0, largest ring - 6), unbounded.
 
     Args:
@@ -75,32 +62,20 @@ class PenalisedLogP:
     """
 
     normalised: bool = True
-    noise: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
 
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return "plogp" if self.normalised else "plogp(raw)"
 
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
+    def _value(self, mol: Mol) -> float:
         from seiko.chemistry import penalised_logp
 
-        value = partial(penalised_logp, normalised=self.normalised)
-        return answer(designs, value, noise=self.noise, seed=self.seed)
+        return penalised_logp(mol, normalised=self.normalised)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SA:
+class SA(MoleculeOracle):
     """Answer molecules with their ease of synthesis, (10 - SA) / 9, from 0 (hard) to 1 (easy).
 
     The SA score itself, 1 (easy) to 10 (hard), is `MoleculeProperty(descriptor="sa")`.
@@ -116,31 +91,19 @@ class SA:
         Ertl, Schuffenhauer, J. Cheminform. 1:8, 2009, https://doi.org/10.1186/1758-2946-1-8.
     """
 
-    noise: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
-
     @property
     def name(self) -> str:
         """Name of the oracle in reports."""
         return "sa"
 
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
+    def _value(self, mol: Mol) -> float:
         from seiko.chemistry import sa
 
-        return answer(designs, lambda mol: (10.0 - sa(mol)) / 9.0, noise=self.noise, seed=self.seed)
+        return (10.0 - sa(mol)) / 9.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class MoleculeProperty:
+class MoleculeProperty(MoleculeOracle):
     """Answer molecules with a descriptor as it is, to be put inside `Desired`.
 
     Args:
@@ -153,13 +116,11 @@ class MoleculeProperty:
     """
 
     descriptor: str
-    noise: float = 0.0
-    seed: int = 0
 
     def __post_init__(self) -> None:
         from seiko.chemistry import PROPERTIES
 
-        check_noise(self.noise)
+        super().__post_init__()
         if self.descriptor not in PROPERTIES:
             raise ValueError(f"no descriptor is called {self.descriptor!r}; there are {', '.join(PROPERTIES)}")
 
@@ -168,13 +129,7 @@ class MoleculeProperty:
         """Name of the oracle in reports."""
         return self.descriptor
 
-    @property
-    def kind(self) -> str:
-        """Kind of the designs that are answered."""
-        return KIND
-
-    def __call__(self, designs: Sequence[Design]) -> list[Label]:
-        """Return one label for each design, in order."""
+    def _value(self, mol: Mol) -> float:
         from seiko.chemistry import PROPERTIES
 
-        return answer(designs, PROPERTIES[self.descriptor], noise=self.noise, seed=self.seed)
+        return PROPERTIES[self.descriptor](mol)
