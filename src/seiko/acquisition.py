@@ -22,8 +22,19 @@ from torch import Tensor
 
 from seiko.rewards.base import Belief
 from seiko.rewards.feasibility import FeasibilityBelief
+from seiko.rewards.joint import Conditioned, Joint
 
-__all__ = ["UCB", "Acquisition", "BootstrapMax", "Feasible", "Greedy", "Objective", "Thompson"]
+__all__ = [
+    "UCB",
+    "Acquisition",
+    "BootstrapMax",
+    "Feasible",
+    "Foreseeing",
+    "Foreseen",
+    "Greedy",
+    "Objective",
+    "Thompson",
+]
 
 
 @runtime_checkable
@@ -49,6 +60,42 @@ class Acquisition(Protocol):
         ...
 
 
+class Foreseen(Protocol):
+    """An acquisition at candidates, some of which are imagined to be labelled, at the mean."""
+
+    @property
+    def value(self) -> Float[Tensor, "n"]:
+        """A at each candidate, oracle's units."""
+        ...
+
+    def label(self, row: int) -> None:
+        """Imagine the label of one candidate."""
+        ...
+
+
+@runtime_checkable
+class Foreseeing(Objective, Protocol):
+    """An objective that knows what labels will do to it, whatever they say."""
+
+    def foresee(self, x: Tensor) -> Foreseen | None:
+        """Return it at candidates `[n, *event]`; None if its belief does not know how its errors go together."""
+        ...
+
+
+@dataclass(frozen=True)
+class _ForeseenBound:
+    mean: Float[Tensor, "n"]
+    c: float
+    conditioned: Conditioned
+
+    @property
+    def value(self) -> Float[Tensor, "n"]:
+        return self.mean + self.c * self.conditioned.std
+
+    def label(self, row: int) -> None:
+        self.conditioned.label(row)
+
+
 @dataclass(frozen=True)
 class _Bound:
     belief: Belief
@@ -57,6 +104,12 @@ class _Bound:
     def __call__(self, x: Tensor) -> Float[Tensor, "n"]:
         posterior = self.belief.posterior(x)
         return posterior.mean if self.c == 0.0 else posterior.mean + self.c * posterior.std
+
+    def foresee(self, x: Tensor) -> Foreseen | None:
+        if not isinstance(self.belief, Joint):
+            return None
+        mean = self.belief.posterior(x).mean.to(torch.float64)
+        return _ForeseenBound(mean, self.c, Conditioned(self.belief.errors(x), self.belief.report.residual_std))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from seiko.campaign import (
     Everything,
     Mixed,
     NoImprovement,
+    OneByOne,
     Selection,
     StopRule,
     TargetReached,
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 AcquisitionName = Literal["ucb", "bootstrap", "thompson", "greedy"]
-SelectionName = Literal["top", "diverse", "mixed", "drawn", "everything"]
+SelectionName = Literal["top", "one-by-one", "diverse", "mixed", "drawn", "everything"]
 
 
 def acquisition_of(name: AcquisitionName, c: float) -> Acquisition:
@@ -64,6 +65,8 @@ def selection_of(name: SelectionName) -> Selection:
     match name:
         case "top":
             return TopAcquisition()
+        case "one-by-one":
+            return OneByOne()
         case "diverse":
             return Diverse()
         case "mixed":

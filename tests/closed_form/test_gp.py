@@ -11,8 +11,9 @@ from torch import Tensor
 
 pytest.importorskip("gpytorch")
 
-from seiko.rewards import RBF, GaussianProcess, Hamming, Identity, LastLayer, Linear, ReverseComplement, Spectrum
+from seiko.rewards import RBF, GaussianProcess, Hamming, Identity, LastLayer, Linear, ReverseComplement, Spectrum, Sum
 from seiko.rewards.gp import GaussianProcessBelief
+from seiko.rewards.joint import Conditioned
 from seiko.rewards.kernels import Kernel
 from seiko.rewards.marginal_likelihood import tune
 
@@ -105,6 +106,85 @@ def test_leave_one_out_is_a_refit_without_the_label() -> None:
         expected = textbook(belief, x[rest], y[rest], x[i : i + 1], torch.zeros(24))
         assert float(belief.mean + belief.scale * mean[i]) == pytest.approx(float(expected[0]), abs=1e-6)
         assert float(belief.scale * variance[i].sqrt()) == pytest.approx(float(expected[1]), abs=1e-6)
+
+
+def both_kernels() -> Kernel:
+    return Sum(kernels=(RBF(ard=True), Linear()))
+
+
+@pytest.mark.parametrize("kernel", [RBF(), both_kernels()])
+def test_errors_are_those_of_the_posterior(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seiko.rewards.gp._ROWS", 7)  # 20 states are three blocks
+    x, y = data(30)
+    belief = GaussianProcess(kernel=kernel, restarts=0, rescale=True).fit(x, y, None, 0)
+    z = data(20, seed=1)[0]
+    errors = belief.errors(z)
+    torch.testing.assert_close(errors.variance.sqrt(), belief.posterior(z).std)
+    inputs = [belief.covariance.inputs(part) for part in (x, z)]
+
+    def k(a: int, b: int) -> Tensor:
+        return belief.signal * belief.covariance(belief.logs, inputs[a], inputs[b])
+
+    precision = torch.linalg.inv(k(0, 0) + belief.noise * torch.eye(30, dtype=torch.float64))
+    expected = (belief.scale * belief.report.std_scale) ** 2 * (k(1, 1) - k(1, 0) @ precision @ k(0, 1))
+    found = torch.stack([errors.column(row) for row in range(20)])
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
+
+
+def test_imagined_labels_shrink_std_as_real_ones_do() -> None:
+    x, y = data(30)
+    belief = GaussianProcess(kernel=RBF(ard=True), restarts=0, rescale=False).fit(x, y, None, 0)
+    z = data(20, seed=1)[0]
+    conditioned = Conditioned(belief.errors(z), belief.report.residual_std)
+    rows = [3, 17, 3, 8]  # one of them measured twice
+    for row in rows:
+        conditioned.label(row)
+    seen = torch.cat([x, z[rows]])
+    _, std = textbook(belief, seen, torch.zeros(len(seen)), z, torch.zeros(len(seen)))
+    torch.testing.assert_close(conditioned.std, std)
+
+
+def test_imagined_labels_without_noise_leave_nothing_to_learn() -> None:
+    x, y = data(30)
+    belief = GaussianProcess(kernel=RBF(), restarts=0).fit(x, y, None, 0)
+    conditioned = Conditioned(belief.errors(data(9, seed=1)[0]), 0.0)
+    for row in [*range(9), *range(9)]:  # the second time there is no variance to divide by
+        conditioned.label(row)
+    assert float(conditioned.std.max()) < 1e-3 * belief.scale
+
+
+def test_hyperparameters_of_a_few_labels_are_moved_on_by_more() -> None:
+    x, y = data(300)
+    few = GaussianProcess(kernel=RBF(ard=True), restarts=0, tuned_on=40, polished_on=0).fit(x, y, None, 0)
+    more = GaussianProcess(kernel=RBF(ard=True), restarts=0, tuned_on=40, polished_on=300).fit(x, y, None, 0)
+    whole = GaussianProcess(kernel=RBF(ard=True), restarts=0, tuned_on=300).fit(x, y, None, 0)
+    assert abs(more.noise - whole.noise) < 0.02 * whole.noise
+    torch.testing.assert_close(more.logs["length"], whole.logs["length"], atol=0.02, rtol=0)
+    assert abs(few.noise - whole.noise) > 0.1 * whole.noise
+
+
+def test_a_mean_by_likelihood_counts_designs_that_are_alike_for_few() -> None:
+    generator = torch.Generator().manual_seed(0)
+    spread = 40 * torch.rand(30, 1, generator=generator, dtype=torch.float64)
+    best = 50 + 0.3 * torch.rand(90, 1, generator=generator, dtype=torch.float64)  # as many of one kind
+    x = torch.cat([spread, best])
+    y = torch.cat([torch.sin(3 * spread[:, 0]), 4 + 0.1 * best[:, 0]])
+    far = torch.tensor([[90.0]], dtype=torch.float64)
+    model = GaussianProcess(kernel=RBF(), restarts=2)
+    of_labels, likely = model.fit(x, y, None, 0), replace(model, mean="likelihood").fit(x, y, None, 0)
+    assert of_labels.mean == pytest.approx(float(y.mean()))
+    assert float(of_labels.posterior(far).mean) == pytest.approx(float(y.mean()), abs=1e-3)
+    inputs = likely.covariance.inputs(x)
+    covariance = likely.signal * likely.covariance(likely.logs, inputs, inputs) + likely.noise * torch.eye(120)
+    weights = torch.linalg.solve(covariance, torch.ones(120, dtype=torch.float64))
+    width = 2.0 * likely.scale  # of the mean's own prior, around the labels' mean
+    prior = (likely.scale / width) ** 2  # squared standard units
+    expected = (weights @ y + prior * y.mean()) / (weights.sum() + prior)  # generalised least squares
+    assert likely.mean == pytest.approx(float(expected), abs=0.05)
+    assert float(likely.posterior(far).mean) == pytest.approx(likely.mean, abs=1e-3)
+    assert likely.mean < float(y.mean()) - 2
+    at = likely.posterior(x).mean
+    assert float((at - y).abs().mean()) < 0.1  # what is known is not moved
 
 
 def test_states_are_looked_at_once() -> None:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from seiko.campaign.round import Progress
     from seiko.campaign.sampler import Look, Sampler
     from seiko.campaign.screens import PropertyRange, Screen, Substructure
-    from seiko.campaign.selection import Diverse, Everything, Mixed, Pool, Selection, TopAcquisition
+    from seiko.campaign.selection import Diverse, Everything, Mixed, OneByOne, Pool, Selection, TopAcquisition
     from seiko.campaign.splice import Splice
 
 __all__ = [
@@ -79,6 +79,7 @@ __all__ = [
     "NoRun",
     "NothingAsked",
     "Objectives",
+    "OneByOne",
     "PendingLabels",
     "Pool",
     "PoolExhausted",
@@ -124,7 +125,7 @@ _NEED_TORCH = {
     "round": ("Progress",),
     "sampler": ("Look", "Sampler"),
     "screens": ("PropertyRange", "Screen", "Substructure"),
-    "selection": ("Diverse", "Everything", "Mixed", "Pool", "Selection", "TopAcquisition"),
+    "selection": ("Diverse", "Everything", "Mixed", "OneByOne", "Pool", "Selection", "TopAcquisition"),
     "splice": ("Splice",),
 }
 _PLACES = {name: place for place, names in _NEED_TORCH.items() for name in names}

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seiko.acquisition import Foreseeing, Foreseen
 from seiko.campaign.candidates import CandidateSource, Labelled
 from seiko.campaign.climb import breed
 from seiko.campaign.errors import PoolExhausted
@@ -124,7 +125,15 @@ def propose(
         some = None if values is None else values[of]
         if gains is not None and some is not None and isinstance(score, Batchwise):
             return [of[row] for row in score.choose(gains[of], some, count)]
-        return [of[row] for row in recipe.selection(Pool(x[of], some, model.distance), count)]
+
+        @torch.no_grad()
+        def foresee() -> Foreseen | None:
+            if not isinstance(score, Foreseeing):
+                return None
+            parts = observed(model, x[of], [gathering.designs[row] for row in of], recipe.view)
+            return score.foresee(torch.cat(list(parts)))
+
+        return [of[row] for row in recipe.selection(Pool(x[of], some, model.distance, foresee), count)]
 
     rows = choose_for_prompts(choose, count, [design.prompt for design in gathering.designs])
     return Proposal(x[rows], [gathering.designs[i] for i in rows], [gathering.sources[i] for i in rows])

@@ -15,9 +15,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seiko.acquisition import Foreseen
 from seiko.diffusion import State
 
-__all__ = ["Batchwise", "Distance", "Diverse", "Everything", "Mixed", "Pool", "Selection", "TopAcquisition"]
+__all__ = [
+    "Batchwise",
+    "Distance",
+    "Diverse",
+    "Everything",
+    "Mixed",
+    "OneByOne",
+    "Pool",
+    "Selection",
+    "TopAcquisition",
+]
 
 Distance = Callable[[State, State], Float[Tensor, "n m"]]
 
@@ -30,11 +41,13 @@ class Pool:
         x: `[n, *event]` states.
         score: `[n]` acquisition, larger is better; None before the first fit.
         distance: Pairwise distance between states, given by the domain.
+        foresee: Returns the acquisition as it will be after labels of some; None where that is not known.
     """
 
     x: State
     score: Float[Tensor, "n"] | None
     distance: Distance
+    foresee: Callable[[], Foreseen | None] = lambda: None
 
 
 @runtime_checkable
@@ -99,6 +112,39 @@ class TopAcquisition:
             return list(range(min(count, len(pool.x))))
         order: list[int] = pool.score.argsort(descending=True, stable=True)[:count].tolist()
         return order
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneByOne:
+    """Take the candidate of largest acquisition, imagine its label at the mean, and go on with what is then largest.
+
+    The mean stays, the uncertainty around each choice shrinks as its label will shrink it. So one batch does not spend
+    all its labels on one guess, which is what the best by an optimistic acquisition do where the belief is wrong.
+    Under an acquisition without optimism, or a belief that does not know how its errors go together (an ensemble),
+    this is `TopAcquisition`.
+
+    References:
+        Desautels, Krause, Burdick, "Parallelizing exploration-exploitation tradeoffs in Gaussian process bandit
+        optimization", JMLR 15, 2014 (GP-BUCB, Algorithm 2).
+    """
+
+    @property
+    def iid(self) -> bool:
+        """False."""
+        return False
+
+    def __call__(self, pool: Pool, count: int) -> list[int]:
+        """Return the batch in the order chosen."""
+        foreseen = None if pool.score is None else pool.foresee()
+        if foreseen is None:
+            return TopAcquisition()(pool, count)
+        chosen: list[int] = []
+        for _ in range(min(count, len(pool.x))):
+            value = foreseen.value
+            value[chosen] = -torch.inf
+            chosen.append(int(value.argmax()))
+            foreseen.label(chosen[-1])
+        return chosen
 
 
 @dataclass(frozen=True, kw_only=True)

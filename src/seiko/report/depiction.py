@@ -7,15 +7,18 @@ text of a user reaches the drawing.
 
 from __future__ import annotations
 
+import io
 import re
 from html import escape
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from seiko.report.style import LIGHT
 
-__all__ = ["depict"]
+__all__ = ["depict", "paint"]
 
 _ATOMS = {-1: "ink", 7: "blue", 8: "vermilion", 9: "green", 15: "orange", 16: "orange", 17: "green", 35: "purple",
           53: "purple"}  # fmt: skip
@@ -37,25 +40,50 @@ def depict(smiles: str, size: tuple[int, int] = (200, 150)) -> Markup:
     """
     from rdkit.Chem.Draw import rdMolDraw2D
 
+    drawing = _drawn(rdMolDraw2D.MolDraw2DSVG(*size), smiles, scale=1)
+    body = _compact(drawing[drawing.index("<!-- END OF HEADER -->") :])
+    label = escape(f"Structure of {smiles}")
+    return Markup(f'<svg viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label="{label}">{body}</svg>')
+
+
+def paint(smiles: str, size: tuple[int, int] = (200, 150), scale: int = 2) -> NDArray[np.float32]:
+    """Return the molecule as pixels `[height, width, 4]` in [0, 1], coloured for light ground, which is clear.
+
+    Args:
+        smiles: The molecule.
+        size: Width and height, as in `depict`.
+        scale: Pixels to a unit of them.
+
+    Raises:
+        ValueError: If the text is no molecule.
+    """
+    from matplotlib.image import imread
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    drawer = rdMolDraw2D.MolDraw2DCairo(scale * size[0], scale * size[1])
+    pixels: NDArray[np.float32] = imread(io.BytesIO(_drawn(drawer, smiles, scale)), format="png")
+    return pixels
+
+
+def _drawn(drawer: Any, smiles: str, scale: int) -> Any:
+    """Return what RDKit wrote of a molecule."""
+    from rdkit.Chem.Draw import rdMolDraw2D
+
     from seiko.chemistry import parse
 
     mol = parse(smiles)
     if mol is None:
         raise ValueError(f"only a molecule can be drawn, got {smiles!r}")
-    drawer = rdMolDraw2D.MolDraw2DSVG(*size)
     options: Any = drawer.drawOptions()  # its published types are wrong
     options.clearBackground = False
-    options.fixedBondLength = 20.0  # an upper limit: ethanol is not blown up to the size of a drug
-    options.bondLineWidth = 1.6
-    options.minFontSize = 8
+    options.fixedBondLength = 20.0 * scale  # an upper limit: ethanol is not blown up to the size of a drug
+    options.bondLineWidth = 1.6 * scale
+    options.minFontSize = 8 * scale
     options.padding = 0.04
     options.setAtomPalette({number: _rgb(LIGHT[name]) for number, name in _ATOMS.items()})
     rdMolDraw2D.PrepareAndDrawMolecule(drawer, mol)
     drawer.FinishDrawing()
-    drawing = drawer.GetDrawingText()
-    body = _compact(drawing[drawing.index("<!-- END OF HEADER -->") :])
-    label = escape(f"Structure of {smiles}")
-    return Markup(f'<svg viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label="{label}">{body}</svg>')
+    return drawer.GetDrawingText()
 
 
 def _rgb(colour: str) -> tuple[float, float, float]:

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from seiko.report.data import ReportData, RoundRow
 from seiko.report.logo import draw_pair
+from seiko.report.molecule_pairs import draw_molecules, drawable
 from seiko.report.style import LIGHT, SOURCES, draw_png
 from seiko.report.summary import answered, coverage_at, finite, headline, predictions, round_labels
 
@@ -165,7 +166,7 @@ def draw_diversity(axes: Axes, data: ReportData) -> None:
                       textcoords="offset points", ha="right", va="top", fontsize=8, color=LIGHT["muted"])  # fmt: skip
     axes.set_ylim(0, max(axes.get_ylim()[1], 1.05 * max([*y, most or 0]), 1e-6))
     _round_axis(axes, data)
-    axes.set_ylabel(f"diversity, {_short(data.diversity_unit)}")
+    axes.set_ylabel(f"diversity,\n{_short(data.diversity_unit)}")
 
 
 def draw_predictions(axes: Axes, data: ReportData) -> None:
@@ -230,13 +231,18 @@ def overview_png(data: ReportData, path: Path) -> Path:
         figure.set_layout_engine("constrained", w_pad=0.14, h_pad=0.1)
         figure.suptitle(data.title, x=0.0155, ha="left", fontsize=12, fontweight="bold")
         with_logos = data.logos is not None and bool(data.logos.before and data.logos.after)
-        outer = figure.add_gridspec(2 if with_logos else 1, 1, height_ratios=[2.35, 1] if with_logos else None)
+        with_molecules = drawable(data.molecules)
+        lower = 1.0 if with_logos else 1.65 if with_molecules else 0.0
+        outer = figure.add_gridspec(2 if lower else 1, 1, height_ratios=[2.35, lower] if lower else None)
         upper = figure.add_subfigure(outer[0])
         grid = upper.add_gridspec(2, 2, width_ratios=[1.9, 1])
+        tuned = f"after round {data.rounds[-1].round}"
         draw_reward(upper.add_subplot(grid[:, 0]), data, columns=4)
         draw_kl(upper.add_subplot(grid[0, 1]), data)
         draw_diversity(upper.add_subplot(grid[1, 1]), data)
         if with_logos and data.logos is not None:
-            draw_pair(figure.add_subfigure(outer[1]), data.logos, after=f"after round {data.rounds[-1].round}")
+            draw_pair(figure.add_subfigure(outer[1]), data.logos, after=tuned)
+        elif with_molecules and data.molecules is not None:
+            draw_molecules(figure.add_subfigure(outer[1]), data.molecules, after=tuned)
 
     return draw_png(draw, (1600, 900), 150, Path(path))

@@ -1,6 +1,6 @@
 """Gaussian process: the belief that knows, for every kernel, how much it does not know.
 
-    t_i = f(x_i) + noise_i,    f ~ GP(0, s^2 k),    noise_i ~ N(0, sigma^2 + known_i^2)
+    t_i = f(x_i) + noise_i,    f ~ GP(m, s^2 k),    noise_i ~ N(0, sigma^2 + known_i^2)
 
 Exact up to `exact_up_to` labels, variational at inducing points above. `seiko.rewards.kernels` says what is alike;
 hyperparameters come from GPyTorch's marginal likelihood, after which everything is a product with two cached matrices.
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -68,7 +68,7 @@ class GaussianProcessBelief:
     Args:
         report: What the fit saw.
         scale: Standard deviation of the fitted labels, oracle's units.
-        mean: Mean of the fitted labels, oracle's units.
+        mean: What is believed where nothing is known, oracle's units.
         covariance: The kernel, with its symmetry.
         logs: Its log hyperparameters.
         signal: s^2, standard units.
@@ -104,6 +104,13 @@ class GaussianProcessBelief:
         variance = self.signal * self.covariance.diagonal(self.logs, inputs) - explained
         return found[:, 0], variance.clamp_min(1e-12).sqrt()
 
+    def errors(self, x: Tensor) -> GaussianProcessErrors:
+        """Return the epistemic covariance at states x, oracle's units squared."""
+        parts = [self.covariance.inputs(part) for part in torch.split(x, _ROWS)]
+        explained = torch.cat([self.product(part)[:, 1:] for part in parts])
+        prior = torch.cat([self.covariance.diagonal(self.logs, part) for part in parts])
+        return GaussianProcessErrors(belief=self, parts=parts, explained=explained, prior=self.signal * prior)
+
     def draw(self, generator: torch.Generator) -> GaussianProcessDraw:
         """Return a posterior draw by Matheron's rule, as a belief with std 0 (Thompson sampling).
 
@@ -129,6 +136,40 @@ class GaussianProcessBelief:
         return GaussianProcessDraw(report=self.report, scale=self.scale, function=function)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GaussianProcessErrors:
+    """Epistemic covariance of a `GaussianProcessBelief` at some states.
+
+    Args:
+        belief: The posterior.
+        parts: Inputs of the kernel, in blocks.
+        explained: `[n, r]`, rows whose inner products are the covariance that the labels have explained.
+        prior: `[n]` variance before any label.
+    """
+
+    belief: GaussianProcessBelief
+    parts: Sequence[Any] = field(repr=False)
+    explained: Float[Tensor, "n r"] = field(repr=False)
+    prior: Float[Tensor, "n"] = field(repr=False)
+
+    @property
+    def variance(self) -> Float[Tensor, "n"]:
+        """Of each state, oracle's units squared."""
+        found: Tensor = self._unit * (self.prior - self.explained.square().sum(1)).clamp_min(1e-12)
+        return found
+
+    def column(self, row: int) -> Float[Tensor, "n"]:
+        """Return the covariance of all states with one of them."""
+        one = _row(self.parts[row // _ROWS], row % _ROWS)
+        compare, logs = self.belief.covariance, self.belief.logs
+        prior = self.belief.signal * torch.cat([compare(logs, part, one)[:, 0] for part in self.parts])
+        return self._unit * (prior - self.explained @ self.explained[row])
+
+    @property
+    def _unit(self) -> float:
+        return (self.belief.scale * self.belief.report.std_scale) ** 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class GaussianProcess:
     """Condition a Gaussian process on the labels. Needs the extra `gp` (GPyTorch).
@@ -138,8 +179,12 @@ class GaussianProcess:
         symmetry: Transformations that leave the reward unchanged, and so every function of the prior.
         exact_up_to: Most labels that are conditioned on exactly; the time grows with their cube.
         inducing: Labelled states, drawn by the seed, that carry the posterior of more labels than that.
-        tuned_on: At most this many labels, drawn by the seed, choose the hyperparameters; all of them are fitted.
+        tuned_on: At most this many labels, drawn by the seed, choose among the starts; all of them are fitted.
+        polished_on: At most this many, those among them, move the best of the starts on.
         restarts: Starts of the hyperparameters beside the kernel's own.
+        mean: m, what is believed far from all labels. ``"labels"``: their mean; ``"likelihood"``: found with the
+            hyperparameters. Designs that were chosen for their labels say little of all others, and being alike they
+            count for few there.
         features: Random features of a draw (a kernel may use more, `Linear` uses its own).
         rescale: Multiply std by a factor fitted on leave-one-out predictions; `"coverage"` makes mean ± 1.96 std hold
             95 % of the labels left out.
@@ -157,12 +202,21 @@ class GaussianProcess:
     exact_up_to: int = 2000
     inducing: int = 512
     tuned_on: int = 512
+    polished_on: int = 1024
     restarts: int = 2
+    mean: Literal["labels", "likelihood"] = "labels"
     features: int = 1024
     rescale: Rescale = True
 
     def __post_init__(self) -> None:
-        for name, least in (("exact_up_to", 0), ("inducing", 1), ("tuned_on", 1), ("restarts", 0), ("features", 1)):
+        for name, least in (
+            ("exact_up_to", 0),
+            ("inducing", 1),
+            ("tuned_on", 1),
+            ("polished_on", 0),
+            ("restarts", 0),
+            ("features", 1),
+        ):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
@@ -180,14 +234,23 @@ class GaussianProcess:
             raise ImportError("GaussianProcess needs GPyTorch: pip install 'seiko[gp]'") from error
         start = time.perf_counter()
         labels, x = standardise(x, y, noise), x.detach()
-        some = self._subset(x, self.tuned_on, seed)
-        best = None
-        for covariance in self.kernel.bind(self.symmetry):
+        best: Tuned | None = None
+
+        def tuned(covariance: Covariance, on: int, restarts: int, start: Tuned | None) -> Tuned:
+            some = self._subset(x, on, seed)
             inputs = _double(covariance.inputs(x[some]))
-            tuned = tune(covariance, inputs, labels.y[some], labels.noise[some], self.restarts, seed)
-            if best is None or tuned.log_evidence > best.log_evidence:
-                best = tuned
+            t, noise = labels.y[some], labels.noise[some]
+            return tune(covariance, inputs, t, noise, restarts, seed, start, self.mean == "likelihood")
+
+        for covariance in self.kernel.bind(self.symmetry):
+            found = tuned(covariance, self.tuned_on, self.restarts, None)
+            if best is None or found.log_evidence > best.log_evidence:
+                best = found
         assert best is not None
+        if self.tuned_on < min(self.polished_on, len(x)):
+            # of few labels hardly two are neighbours, and neighbours are what the noise is known by
+            best = tuned(best.covariance, self.polished_on, 0, best)
+        labels = replace(labels, y=labels.y - best.mean, mean=labels.mean + labels.scale * best.mean)
         label_noise = best.noise + torch.nan_to_num(labels.noise, nan=0.0).square()
         exact = len(x) <= max(self.exact_up_to, self.inducing)  # where all labels carry it, nothing is approximate
         z = x if exact else x[self._subset(x, self.inducing, seed)]
@@ -230,6 +293,13 @@ class GaussianProcess:
             std_scale=factor.epistemic,
             seconds=time.perf_counter() - start,
         )
+
+
+def _row(inputs: Any, row: int) -> Any:
+    """Return the inputs of one state."""
+    if isinstance(inputs, Sequence):
+        return tuple(_row(part, row) for part in inputs)
+    return inputs[row : row + 1]
 
 
 def _double(inputs: Any) -> Any:

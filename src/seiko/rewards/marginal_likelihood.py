@@ -1,6 +1,6 @@
 """Hyperparameters of a Gaussian process by marginal likelihood, on GPyTorch.
 
-    log p(t | theta) = -1/2 t^T C^-1 t - 1/2 log|C| - n/2 log 2 pi
+    log p(t | theta) = -1/2 (t - m)^T C^-1 (t - m) - 1/2 log|C| - n/2 log 2 pi
     C = s^2 K(theta) + sigma^2 I + diag(known noise^2)
 
 plus weak log-normal priors, without which one label or a hundred equal ones would have no optimum. L-BFGS from the
@@ -30,6 +30,7 @@ LEAST_NOISE = 1e-4  # of the labels' variance
 _KNOWN = 1e-6  # least variance that a known noise counts for
 _WIDTH = 1.0  # standard deviation of the prior of a log hyperparameter, nats
 _PERTURBATION = 1.0
+_MEAN_WIDTH = 2.0  # standard deviation of the prior of the mean, standard units
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,14 +42,18 @@ class Tuned:
         logs: Its log hyperparameters.
         signal: s^2, in squared standard units.
         noise: sigma^2 in the same units.
+        mean: m, standard units; 0 where it is not asked for.
         log_evidence: Log marginal likelihood with the priors, nats a label.
+        found: All of them as the optimiser sees them, where it may go on from.
     """
 
     covariance: Covariance
     logs: dict[str, Tensor] = field(repr=False)
     signal: float
     noise: float
+    mean: float
     log_evidence: float
+    found: NDArray[np.float64] = field(repr=False)
 
 
 class _Scaled(gpytorch.kernels.Kernel):  # type: ignore[misc]  # GPyTorch has no types
@@ -75,18 +80,27 @@ class _Scaled(gpytorch.kernels.Kernel):  # type: ignore[misc]  # GPyTorch has no
 
 
 class _Process(gpytorch.models.ExactGP):  # type: ignore[misc]
-    """Zero mean: labels are standardised."""
+    """Labels are standardised: a mean of zero is theirs."""
 
-    def __init__(self, indices: Tensor, t: Tensor, likelihood: Any, kernel: _Scaled) -> None:
+    def __init__(self, indices: Tensor, t: Tensor, likelihood: Any, kernel: _Scaled, constant: bool) -> None:
         super().__init__(indices, t, likelihood)
-        self.mean_module, self.covar_module = gpytorch.means.ZeroMean(), kernel
+        prior = gpytorch.priors.NormalPrior(torch.tensor(0.0), torch.tensor(_MEAN_WIDTH))
+        self.mean_module = gpytorch.means.ConstantMean(prior) if constant else gpytorch.means.ZeroMean()
+        self.covar_module = kernel
 
     def forward(self, indices: Tensor) -> Any:
         return gpytorch.distributions.MultivariateNormal(self.mean_module(indices), self.covar_module(indices))
 
 
 def tune(
-    covariance: Covariance, inputs: Any, t: Float[Tensor, "n"], noise: Float[Tensor, "n"], restarts: int, seed: int
+    covariance: Covariance,
+    inputs: Any,
+    t: Float[Tensor, "n"],
+    noise: Float[Tensor, "n"],
+    restarts: int,
+    seed: int,
+    start: Tuned | None = None,
+    constant: bool = False,
 ) -> Tuned:
     """Return the hyperparameters of largest marginal likelihood.
 
@@ -97,6 +111,8 @@ def tune(
         noise: Known standard deviations in the same units, NaN where unknown.
         restarts: Starts beside the kernel's own; a kernel without hyperparameters needs none.
         seed: Seeds their perturbations.
+        start: Where to go on from, in place of the kernel's own start.
+        constant: Whether m is found, too.
     """
     fixed = torch.nan_to_num(noise, nan=0.0).square().clamp_min(_KNOWN)
     likelihood = gpytorch.likelihoods.FixedNoiseGaussianLikelihood(
@@ -107,12 +123,13 @@ def tune(
     ).to(torch.float64)
     likelihood.second_noise_covar.initialize(noise=0.1)
     kernel = _Scaled(covariance, inputs)
-    process = _Process(torch.arange(len(t), dtype=torch.float64)[:, None], t, likelihood, kernel).to(torch.float64)
+    process = _Process(torch.arange(len(t), dtype=torch.float64)[:, None], t, likelihood, kernel, constant)
+    process = process.to(torch.float64)
     process.train()
     likelihood.train()
     objective = gpytorch.mlls.ExactMarginalLogLikelihood(likelihood, process)
     parameters = [p for p in process.parameters() if p.requires_grad]
-    start = torch.nn.utils.parameters_to_vector(parameters).detach().clone()
+    first = torch.nn.utils.parameters_to_vector(parameters).detach().numpy().copy() if start is None else start.found
 
     def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         torch.nn.utils.vector_to_parameters(torch.as_tensor(values), parameters)
@@ -129,10 +146,8 @@ def tune(
     generator = torch.Generator().manual_seed(seed)
     best: tuple[float, NDArray[np.float64]] | None = None
     for attempt in range(1 + (restarts if kernel.start else 0)):
-        shift = torch.randn(len(start), generator=generator, dtype=torch.float64) * _PERTURBATION
-        found = minimize(
-            loss, (start + (attempt > 0) * shift).numpy(), jac=True, method="L-BFGS-B", options={"maxiter": 100}
-        )
+        shift = torch.randn(len(first), generator=generator, dtype=torch.float64).numpy() * _PERTURBATION
+        found = minimize(loss, first + (attempt > 0) * shift, jac=True, method="L-BFGS-B", options={"maxiter": 100})
         if best is None or float(found.fun) < best[0]:
             best = float(found.fun), found.x
     assert best is not None
@@ -142,5 +157,7 @@ def tune(
         logs={name: value.detach().clone() for name, value in kernel.logs().items()},
         signal=float(kernel.log_signal.detach().exp()),
         noise=float(likelihood.second_noise_covar.noise.detach()),
+        mean=float(process.mean_module.constant.detach()) if constant else 0.0,
         log_evidence=-best[0],
+        found=best[1],
     )

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from seiko.campaign import Diverse, Everything, Mixed, Pool, Selection, TopAcquisition
+from seiko.acquisition import UCB, Foreseeing
+from seiko.campaign import Diverse, Everything, Mixed, OneByOne, Pool, Selection, TopAcquisition
+from seiko.rewards import RBF, GaussianProcess
 
 
 def line(points: list[float], score: list[float] | None = None) -> Pool:
@@ -28,12 +30,12 @@ def test_top_takes_the_largest_scores_best_first_and_the_first_of_equals() -> No
     assert TopAcquisition()(line([0, 1, 2, 3, 4], [0.1, 0.9, 0.5, 0.9, -1.0]), 3) == [1, 3, 2]
 
 
-@pytest.mark.parametrize("selection", [TopAcquisition(), Diverse(shortlist=1.0), Mixed(), Everything()])
+@pytest.mark.parametrize("selection", [TopAcquisition(), OneByOne(), Diverse(shortlist=1.0), Mixed(), Everything()])
 def test_before_the_first_fit_draws_are_taken_in_order(selection: Selection) -> None:
     assert selection(line([5, 1, 4, 2]), 3) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("selection", [TopAcquisition(), Diverse(), Mixed(), Everything()])
+@pytest.mark.parametrize("selection", [TopAcquisition(), OneByOne(), Diverse(), Mixed(), Everything()])
 def test_a_small_pool_is_taken_whole(selection: Selection) -> None:
     assert sorted(selection(line([5, 1], [0.0, 1.0]), 3)) == [0, 1]
 
@@ -43,6 +45,7 @@ def test_everything_ignores_the_scores() -> None:
     assert not Everything().iid
     assert Everything(paper=True).iid
     assert not TopAcquisition().iid
+    assert not OneByOne().iid
     assert not Diverse().iid
     assert not Mixed().iid
 
@@ -86,3 +89,30 @@ def test_mixed_takes_half_by_score_and_half_as_drawn() -> None:
 def test_a_share_drawn_is_a_part(drawn: float) -> None:
     with pytest.raises(ValueError, match=f"drawn must lie between 0 and 1, got {drawn}"):
         Mixed(drawn=drawn)
+
+
+def optimistic(points: list[float], c: float) -> Pool:
+    """Return a pool of points on a line under UCB; labels near 0 have 1, those near 1 have 0, of 5 nothing is known."""
+    pytest.importorskip("gpytorch")
+    x = torch.tensor([[-0.2], [0.0], [0.2], [0.8], [1.0], [1.2]], dtype=torch.float64)
+    y = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+    model = GaussianProcess(kernel=RBF(), restarts=0, rescale=False)
+    score = UCB(c=c)(model.fit(x, y, None, 0), torch.Generator())
+    assert isinstance(score, Foreseeing)
+    pool = torch.tensor(points, dtype=torch.float64)[:, None]
+    return Pool(pool, score(pool), torch.cdist, lambda: score.foresee(pool))
+
+
+def test_one_by_one_does_not_spend_a_batch_on_one_guess() -> None:
+    pool = optimistic([5.0, 5.01, 5.02, 0.05, 0.9], c=2.0)
+    assert set(TopAcquisition()(pool, 2)) < {0, 1, 2}
+    chosen = OneByOne()(pool, 2)
+    assert chosen[0] == TopAcquisition()(pool, 1)[0]
+    assert chosen[1] == 3  # a label at one of three neighbours tells of all
+
+
+def test_one_by_one_without_optimism_is_the_top() -> None:
+    pool = optimistic([5.0, 5.01, 0.1, 0.9, 0.3], c=0.0)
+    assert OneByOne()(pool, 4) == TopAcquisition()(pool, 4)
+    unknown = line([0.0, 1.0, 2.0], [0.5, 2.0, 1.0])
+    assert OneByOne()(unknown, 2) == [1, 2]

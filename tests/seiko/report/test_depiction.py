@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from seiko.report.depiction import depict
+from seiko.report.depiction import depict, paint
 from seiko.report.style import LIGHT
 
 DRUG = "C[C@H](N)c1ccc(S(=O)(=O)N2CCOC[C@@H]2C)c(Cl)c1F"
@@ -40,3 +40,15 @@ def test_the_label_is_escaped_and_nonsense_refused() -> None:
     assert "&gt;" in depict("N->[Fe]")
     with pytest.raises(ValueError, match=r"only a molecule can be drawn, got '<b>'"):
         depict("<b>")
+
+
+def test_pixels_have_the_size_asked_for_on_clear_ground() -> None:
+    pixels = paint(DRUG, size=(100, 60), scale=3)
+    assert pixels.shape == (180, 300, 4)
+    assert (paint(DRUG, size=(100, 60), scale=3) == pixels).all()
+    inked = pixels[..., 3] > 0
+    assert 0.01 < inked.mean() < 0.3
+    colours = {tuple((colour * 255).round().astype(int)) for colour in pixels[pixels[..., 3] == 1][:, :3]}
+    assert len(colours) >= 3  # carbon, and the colours of other elements
+    with pytest.raises(ValueError, match="only a molecule can be drawn"):
+        paint("no molecule")

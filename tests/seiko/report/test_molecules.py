@@ -9,17 +9,20 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from seiko.acquisition import UCB
 from seiko.campaign import Campaign, Recipe
 from seiko.chemistry import canonical
 from seiko.models import Alphabet, Architecture, MaskedLMSource, Pretraining
 from seiko.oracles import Label
-from seiko.report import MoleculeData, ReportData, render
+from seiko.report import MoleculeData, ReportData, overview_png, render
 from seiko.report.molecule_changes import change_table, drift_alarms
 from seiko.report.molecule_grids import best_grid, fresh_grid, labelled
+from seiko.report.molecule_pairs import draw_molecules, drawable
 from seiko.report.molecules import molecule_section
 from seiko.report.run import report_data
 from seiko.rewards import LastLayer, OneHot
@@ -207,3 +210,25 @@ def test_the_record_of_a_run_on_molecules(prior: Path, tmp_path: Path) -> None:
         assert "Best labelled molecules" in page
         assert "similarity to the nearest of 1 known molecules" in page
         assert page == render(report_data(campaign, known=["CCO"]))
+
+
+def test_the_overview_shows_the_first_samples_of_both_models(tmp_path: Path, molecules: ReportData) -> None:
+    assert molecules.molecules is not None
+    data = replace(molecules.molecules, before=("CCO", "CCO", BROKEN, "CCN"), after=("c1ccccc1",))
+    run = replace(molecules, molecules=data)
+    one = overview_png(run, tmp_path / "one.png").read_bytes()
+    assert overview_png(run, tmp_path / "two.png").read_bytes() == one
+    assert overview_png(replace(run, molecules=None), tmp_path / "none.png").read_bytes() != one
+    figure = Figure()
+    draw_molecules(figure, data, after="after round 3")
+    before, after = figure.axes
+    assert (before.get_title(), after.get_title()) == (
+        "pretrained model: its first samples",
+        "after round 3: its first samples",
+    )
+    tiles = [np.asarray(axes.images[0].get_array()) for axes in (before, after)]
+    height, width = tiles[0].shape[0] // 2, tiles[0].shape[1] // 4
+    inked = [[bool(tile[:height, i * width : (i + 1) * width, 3].any()) for i in range(4)] for tile in tiles]
+    assert inked == [[True, True, False, False], [True, False, False, False]]  # distinct, and molecules at all
+    assert not drawable(replace(data, after=(BROKEN,)))
+    assert not drawable(None)
