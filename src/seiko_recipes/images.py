@@ -85,8 +85,8 @@ def digits(
         acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble".
         final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
             which it always is where selection is "everything".
-        selection: How a batch is chosen; "mixed" takes half of it as the model draws, "drawn" all of it, and
-            "everything" even draws that are known already, as the paper does.
+        selection: How a batch is chosen; "one-by-one" imagines the labels of those before, "mixed" takes half of it as
+            the model draws, "drawn" all of it, and "everything" even draws that are known already, as the paper does.
         reward: "ensemble": small networks on pixels; "last": linear regression on such networks' last layers; "gp":
             Gaussian process on the features of a frozen digit classifier; "class": linear regression on these, once for
             all classes and once more for each, for an oracle that depends on the class asked for, as "quality" does.
@@ -181,8 +181,8 @@ def imagenet64(
         update: How the model moves; "guidance" steers the pretrained model and trains nothing, "none" leaves it as it
             is.
         acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble".
-        selection: How a batch is chosen; "mixed" takes half of it as the model draws, "drawn" all of it, and
-            "everything" even draws that are known already, as the paper does.
+        selection: How a batch is chosen; "one-by-one" imagines the labels of those before, "mixed" takes half of it as
+            the model draws, "drawn" all of it, and "everything" even draws that are known already, as the paper does.
         reward: "ensemble": small networks on pixels; "last": linear regression on such networks' last layers.
         c: Standard deviations of optimism in "ucb".
         kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.

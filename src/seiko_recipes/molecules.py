@@ -126,8 +126,8 @@ def molecules(
             "tokens".
         final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
             which it always is where selection is "everything".
-        selection: How a batch is chosen; "mixed" takes half of it as the model draws, "drawn" all of it, and
-            "everything" even draws that are known already, as the paper does.
+        selection: How a batch is chosen; "one-by-one" imagines the labels of those before, "mixed" takes half of it as
+            the model draws, "drawn" all of it, and "everything" even draws that are known already, as the paper does.
         reward: "gp": Gaussian process, Tanimoto on count fingerprints plus RBF on descriptors; "fingerprint": Tanimoto
             alone; "ensemble": networks on fingerprints; "tokens": networks on the model's letters.
         c: Standard deviations of optimism in "ucb".
@@ -236,8 +236,8 @@ def graphs(
         update: How the model moves; "none" leaves it as it is.
         acquisition: What a batch is chosen by and the model is moved by.
         final_acquisition: What the last update goes by; none for the same as before.
-        selection: How a batch is chosen; "mixed" takes half of it as the model draws, "drawn" all of it, and
-            "everything" even draws that are known already, as the paper does.
+        selection: How a batch is chosen; "one-by-one" imagines the labels of those before, "mixed" takes half of it as
+            the model draws, "drawn" all of it, and "everything" even draws that are known already, as the paper does.
         c: Standard deviations of optimism in "ucb".
         kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
         alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.

@@ -92,8 +92,8 @@ def tfbind8(
             as it is.
         tune: What moves: a network beside the pretrained one, all of its weights, or adapters in it; none for what
             suits the update.
-        selection: How a batch is chosen; "mixed" takes half of it as the model draws, "drawn" all of it, and
-            "everything" even draws that are known already, as the paper does.
+        selection: How a batch is chosen; "one-by-one" imagines the labels of those before, "mixed" takes half of it as
+            the model draws, "drawn" all of it, and "everything" even draws that are known already, as the paper does.
         acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble" or "mlp".
         final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
             which it always is where selection is "everything".
@@ -179,8 +179,8 @@ def ehrlich(
         seed: Seeds everything but the function itself.
         preset: "demo" is small enough for a first look: 240 labels in 4 rounds, whatever budget and rounds say.
         update: How the model moves; "none" leaves it as it is.
-        selection: How a batch is chosen; "mixed" takes half of it as the model draws, "drawn" all of it, and
-            "everything" even draws that are known already, as the paper does.
+        selection: How a batch is chosen; "one-by-one" imagines the labels of those before, "mixed" takes half of it as
+            the model draws, "drawn" all of it, and "everything" even draws that are known already, as the paper does.
         acquisition: What a batch is chosen by and the model is moved by.
         c: Standard deviations of optimism in "ucb".
         kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.

@@ -30,6 +30,9 @@ def test_it_is_bayesian_linear_regression() -> None:
     posterior = belief.posterior(z)
     torch.testing.assert_close(posterior.mean, mean)
     torch.testing.assert_close(posterior.std, (z @ covariance * z).sum(1).sqrt())
+    errors = belief.errors(z)
+    torch.testing.assert_close(errors.variance, posterior.std.square())
+    torch.testing.assert_close(torch.stack([errors.column(row) for row in range(20)]), z @ covariance @ z.T)
 
 
 def test_the_noise_and_the_ridge_are_found() -> None:
@@ -106,6 +109,13 @@ def test_on_landmarks_it_is_the_gaussian_process() -> None:
     posterior = belief.posterior(z)
     torch.testing.assert_close(posterior.mean.double(), mean, atol=1e-4, rtol=0)
     torch.testing.assert_close(posterior.std.double(), variance.sqrt(), atol=1e-3, rtol=0)
+    # Of what landmarks cannot say, a state has nothing in common with any other; the rest is the process's.
+    errors = belief.errors(torch.cat([z, x]))
+    found = torch.stack([errors.column(row) for row in range(90)]).double()
+    assert bool((torch.linalg.eigvalsh(found) > -1e-5).all())
+    torch.testing.assert_close(errors.variance.double()[:30], variance, atol=1e-3, rtol=0)
+    at_landmarks = signal * kernel(z, x) - cross @ torch.linalg.solve(gram, signal * kernel(x, x))
+    torch.testing.assert_close(found[:30, 30:], at_landmarks, atol=1e-3, rtol=0)
 
 
 def test_draws_have_the_posterior_as_their_law() -> None:

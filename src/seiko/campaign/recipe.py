@@ -13,11 +13,11 @@ from seiko.campaign.foresight import Believer, Foresight
 from seiko.campaign.objectives import Objectives
 from seiko.campaign.prompts import Prompts
 from seiko.campaign.screens import Screen
-from seiko.campaign.selection import Selection, TopAcquisition
+from seiko.campaign.selection import OneByOne, Selection, TopAcquisition
 from seiko.campaign.stopping import StopRule
 from seiko.models import ModelSource
 from seiko.oracles import Oracle
-from seiko.rewards import Feasibility, Feature, PromptFeature, RewardModel, Symmetry
+from seiko.rewards import SGLD, Ensemble, Feasibility, Feature, PromptFeature, RewardModel, Symmetry
 from seiko.updates import FixedStrength, KLBudget, Steering, Strength, Update
 
 __all__ = ["Recipe"]
@@ -132,6 +132,11 @@ class Recipe:
             raise ValueError(
                 f"view {type(self.view).__name__} sees the prompt and the recipe has none: give prompts, or a view of "
                 "pixels alone"
+            )
+        if isinstance(self.selection, OneByOne) and isinstance(self.reward_model, (Ensemble, SGLD)):
+            raise ValueError(
+                "OneByOne must know how the errors of a belief go together, and "
+                f"{type(self.reward_model).__name__} does not: choose GaussianProcess or LastLayer, or TopAcquisition"
             )
         if not self.candidates:
             raise ValueError("candidates must name at least one source, for example (Fresh(),)")

@@ -120,8 +120,8 @@ class OneByOne:
 
     The mean stays, the uncertainty around each choice shrinks as its label will shrink it. So one batch does not spend
     all its labels on one guess, which is what the best by an optimistic acquisition do where the belief is wrong.
-    Under an acquisition without optimism, or a belief that does not know how its errors go together (an ensemble),
-    this is `TopAcquisition`.
+    Where nothing is imagined, without optimism (`Greedy`) or by one draw of the posterior (`Thompson`), this is
+    `TopAcquisition`. The belief must know how its errors go together (`seiko.rewards.joint`), as an ensemble does not.
 
     References:
         Desautels, Krause, Burdick, "Parallelizing exploration-exploitation tradeoffs in Gaussian process bandit

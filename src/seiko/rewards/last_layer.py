@@ -60,6 +60,13 @@ class LastLayerBelief:
         mean, std = torch.cat([m for m, _ in parts]), torch.cat([s for _, s in parts])
         return Posterior(mean=self.mean + self.scale * mean, std=self.scale * std)
 
+    def errors(self, x: Tensor) -> LastLayerErrors:
+        """Return the epistemic covariance at states x, oracle's units squared; what is missing has none."""
+        std = self.posterior(x).std
+        if self.root is None:
+            return LastLayerErrors(variance=std.square(), rows=std.new_zeros(len(std), 0))
+        return LastLayerErrors(variance=std.square(), rows=self._times(self.scale * self.root)(x))
+
     def draw(self, generator: torch.Generator) -> LastLayerBelief:
         """Return a posterior draw of the weights as a belief with std 0 (Thompson sampling).
 
@@ -97,10 +104,32 @@ class LastLayerBelief:
         elif self.root is not None and self.missing is not None:
             left, vectors = torch.linalg.eigh(self.root @ self.root.T)
             columns.append(vectors * (self.missing[0] - left).clamp_min(0.0).sqrt())
-        matrix = torch.cat(columns, dim=1)
+        return self._times(torch.cat(columns, dim=1))
+
+    def _times(self, matrix: Float[Tensor, "d c"]) -> Feature:
+        """Return x -> phi(x) matrix."""
         if isinstance(self.feature, Projectable):
             return self.feature.times(matrix)
         return Product(feature=self.feature, matrix=matrix)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LastLayerErrors:
+    """Epistemic covariance of a `LastLayerBelief` at some states, oracle's units squared.
+
+    Args:
+        variance: `[n]` of each state.
+        rows: `[n, d]` phi root; two states have in common what their features have.
+    """
+
+    variance: Float[Tensor, "n"]
+    rows: Float[Tensor, "n d"] = field(repr=False)
+
+    def column(self, row: int) -> Float[Tensor, "n"]:
+        """Return the covariance of all states with one of them."""
+        found = self.rows @ self.rows[row]
+        found[row] = self.variance[row]
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

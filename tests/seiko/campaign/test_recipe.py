@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from seiko import config
-from seiko.campaign import Diverse, Everything, Fresh, Recipe, Remask
-from seiko.rewards import ReverseComplement
+from seiko.campaign import Diverse, Everything, Fresh, OneByOne, Recipe, Remask
+from seiko.rewards import MLP, Ensemble, OneHot, ReverseComplement
 from seiko.updates import FixedStrength
 
 
@@ -25,6 +25,10 @@ from seiko.updates import FixedStrength
         ({"samples": 1}, "samples must be at least 2 trajectories a step, got 1"),
         ({"look": 1}, "look must be at least 2 samples, got 1"),
         ({"pool": 0}, "pool must be at least 1 candidate, got 0"),
+        (
+            {"selection": OneByOne(), "reward_model": Ensemble(network=MLP(feature=OneHot(vocabulary=4)))},
+            "go together, and Ensemble does not",
+        ),
         ({"candidates": ()}, "candidates must name at least one source"),
         ({"candidates": (Remask(), Fresh())}, "the first source of candidates must be Fresh"),
     ],
