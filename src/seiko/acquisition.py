@@ -31,9 +31,11 @@ __all__ = [
     "Feasible",
     "Foreseeing",
     "Foreseen",
+    "ForeseenShare",
     "Greedy",
     "Objective",
     "Thompson",
+    "above",
 ]
 
 
@@ -94,6 +96,36 @@ class _ForeseenBound:
 
     def label(self, row: int) -> None:
         self.conditioned.label(row)
+
+
+@dataclass(frozen=True)
+class ForeseenShare:
+    """What is foreseen of an objective, times a factor of each candidate that labels do not move; see `Feasible`.
+
+    Args:
+        foreseen: Of the objective.
+        factor: `[n]`.
+        reference: A_ref, oracle's units.
+    """
+
+    foreseen: Foreseen
+    factor: Float[Tensor, "n"]
+    reference: float
+
+    @property
+    def value(self) -> Float[Tensor, "n"]:
+        """A_ref + factor (A - A_ref) where A > A_ref, else A."""
+        return above(self.reference, self.foreseen.value, self.factor)
+
+    def label(self, row: int) -> None:
+        """Imagine the label of one candidate."""
+        self.foreseen.label(row)
+
+
+def above(reference: float, value: Float[Tensor, "n"], factor: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    """Return A_ref + factor (A - A_ref) where A > A_ref, else A."""
+    gain = value - reference
+    return torch.where(gain > 0, reference + factor.to(value) * gain, value)
 
 
 @dataclass(frozen=True)
@@ -217,6 +249,9 @@ class Feasible:
 
     def __call__(self, x: Tensor) -> Float[Tensor, "n"]:
         """Return `[n]` values, oracle's units."""
-        value = self.objective(x)
-        above = value - self.reference
-        return torch.where(above > 0, self.reference + self.feasibility.probability(x).to(value) * above, value)
+        return above(self.reference, self.objective(x), self.feasibility.probability(x))
+
+    def foresee(self, x: Tensor) -> Foreseen | None:
+        """Return what the objective foresees, times p as it is: which designs can be labelled is not imagined."""
+        foreseen = self.objective.foresee(x) if isinstance(self.objective, Foreseeing) else None
+        return None if foreseen is None else ForeseenShare(foreseen, self.feasibility.probability(x), self.reference)

@@ -81,9 +81,9 @@ def molecules(
     update: UpdateName = "ppo",
     acquisition: AcquisitionName = "ucb",
     final_acquisition: AcquisitionName | None = "greedy",
-    selection: SelectionName = "top",
+    selection: SelectionName | None = None,
     reward: RewardName = "gp",
-    c: float = 1.0,
+    c: float = 0.5,
     kl_budget: float | None = 5.0,
     alpha: float = 0.1,
     beta: float = 0.02,
@@ -126,8 +126,9 @@ def molecules(
             "tokens".
         final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
             which it always is where selection is "everything".
-        selection: How a batch is chosen; "one-by-one" imagines the labels of those before, "mixed" takes half of it as
-            the model draws, "drawn" all of it, and "everything" even draws that are known already, as the paper does.
+        selection: How a batch is chosen; "one-by-one" imagines the labels of those before, "top" does not, "mixed"
+            takes half of it as the model draws, "drawn" all of it, and "everything" even draws that are known already,
+            as the paper does. None for one-by-one where the reward model is a Gaussian process, else top.
         reward: "gp": Gaussian process, Tanimoto on count fingerprints plus RBF on descriptors; "fingerprint": Tanimoto
             alone; "ensemble": networks on fingerprints; "tokens": networks on the model's letters.
         c: Standard deviations of optimism in "ucb".
@@ -158,6 +159,8 @@ def molecules(
     if preset == "demo":
         budget, rounds, steps, final_steps, samples, pool, look = 120, 3, 2, 4, 128, 300, 120
     check_members(reward, ("ensemble", "tokens"), acquisition, final_acquisition)
+    if selection is None:
+        selection = "one-by-one" if reward in ("gp", "fingerprint") else "top"
     given = {"library": library, "hits": hits} | ({} if selection == "drawn" else {"keep": keep, "weight": weight})
     if as_drawn and (ignored := [option for option, value in given.items() if value is not None]):
         raise ValueError(f"selection {selection} labels what the model draws: leave {ignored[0]} out or choose top")
@@ -293,9 +296,9 @@ def _reward(name: RewardName, prior: str) -> RewardModel:
     match name:
         case "gp":
             kernels = (Tanimoto(feature=fingerprint), RBF(feature=Descriptors(model=prior)))
-            return GaussianProcess(kernel=Sum(kernels=kernels))
+            return GaussianProcess(kernel=Sum(kernels=kernels), mean="likelihood")
         case "fingerprint":
-            return GaussianProcess(kernel=Tanimoto(feature=fingerprint))
+            return GaussianProcess(kernel=Tanimoto(feature=fingerprint), mean="likelihood")
         case "ensemble":
             return Ensemble(network=MLP(feature=fingerprint))
         case "tokens":

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seiko.acquisition import UCB, Acquisition, BootstrapMax, Feasible, Greedy, Objective, Thompson
+from seiko.acquisition import UCB, Acquisition, BootstrapMax, Feasible, Foreseeing, Greedy, Objective, Thompson
 from seiko.rewards import (
     CNN,
     SGLD,
@@ -132,6 +132,43 @@ def test_infeasible_designs_are_worth_the_reference() -> None:
     assert objective(x).tolist() == [-1.0, -1.75, -2.0, -4.0]
     shifted = Feasible(objective=Half(), feasibility=belief, reference=98.0)
     assert torch.equal(shifted(x + 100.0), objective(x) + 100.0)  # no offset of the reward matters
+
+
+@pytest.mark.parametrize("model", [LastLayer(features=OneHot(vocabulary=4)), BELIEFS[-2]], ids=["layer", "process"])
+def test_a_bound_foresees_what_labels_leave_uncertain(model: RewardModel) -> None:
+    x = torch.randint(0, 4, (60, 5), generator=torch.Generator().manual_seed(0))
+    y = (x == 1).sum(1).double() + torch.randn(60, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    belief = model.fit(x[:30], y[:30], None, 0)
+    bound = UCB(c=2.0)(belief, torch.Generator())
+    assert isinstance(bound, Foreseeing)
+    z = x[30:]
+    foreseen = bound.foresee(z)
+    assert foreseen is not None
+    torch.testing.assert_close(foreseen.value, bound(z).double(), rtol=1e-4, atol=1e-4)
+    mean = belief.posterior(z).mean.double()
+    for row in (4, 11):
+        before = foreseen.value
+        foreseen.label(row)
+        assert bool((foreseen.value <= before + 1e-12).all())
+        assert float((before - foreseen.value)[row]) > 0
+        assert bool((foreseen.value >= mean - 1e-6).all())  # the mean is not moved
+    feasible = Feasible(
+        objective=bound, feasibility=FeasibilityBelief(labels=3, infeasible=1, rate=0.25), reference=-2.0
+    )
+    share = feasible.foresee(z)
+    assert share is not None
+    share.label(4)
+    share.label(11)
+    torch.testing.assert_close(share.value, -2.0 + 0.25 * (foreseen.value + 2.0))
+
+
+def test_nothing_is_foreseen_where_errors_are_not_known_together() -> None:
+    bound = UCB()(Table(), torch.Generator())
+    assert isinstance(bound, Foreseeing)
+    assert bound.foresee(X) is None
+    feasibility = FeasibilityBelief(labels=3, infeasible=1, rate=0.25)
+    assert Feasible(objective=bound, feasibility=feasibility, reference=0.0).foresee(X) is None
+    assert Feasible(objective=Half(), feasibility=feasibility, reference=0.0).foresee(X) is None
 
 
 def test_feasibility_has_a_gradient() -> None:

@@ -28,7 +28,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seiko.acquisition import Objective
+from seiko.acquisition import Foreseeing, Foreseen, ForeseenShare, Objective, above
 from seiko.designs import Design
 from seiko.rewards import Belief
 
@@ -117,9 +117,12 @@ class Penalised:
 
     def __call__(self, x: Tensor) -> Float[Tensor, "n"]:
         """Return `[n]` values, oracle's units."""
-        value = self.objective(x)
-        above = value - self.reference
-        return torch.where(above > 0, self.reference + self.outside(x).to(value) * above, value)
+        return above(self.reference, self.objective(x), self.outside(x))
+
+    def foresee(self, x: Tensor) -> Foreseen | None:
+        """Return what the objective foresees, less near to those designs."""
+        foreseen = self.objective.foresee(x) if isinstance(self.objective, Foreseeing) else None
+        return None if foreseen is None else ForeseenShare(foreseen, self.outside(x), self.reference)
 
     def outside(self, x: Tensor) -> Float[Tensor, "n"]:
         """Return the product of phi_j: the probability that x lies outside of all balls, taken as independent."""

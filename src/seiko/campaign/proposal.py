@@ -24,7 +24,7 @@ from seiko.campaign.observing import decoded
 from seiko.campaign.prompts import choose_for_prompts, prompted
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, chunk
-from seiko.campaign.selection import Batchwise, Everything, Pool, TopAcquisition
+from seiko.campaign.selection import Batchwise, Everything, OneByOne, Pool, TopAcquisition
 from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
@@ -33,6 +33,7 @@ from seiko.rewards import Belief, Feature, PromptFeature, predictive
 __all__ = ["Proposal", "predict", "propose"]
 
 ATTEMPTS = 20
+BY_SCORE = (TopAcquisition, OneByOne)  # leave a batch to a score that knows better than its own order
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def propose(
         )
     x = gathering.x
     gains = None
-    if isinstance(score, Batchwise) and values is not None and isinstance(recipe.selection, TopAcquisition):
+    if isinstance(score, Batchwise) and values is not None and isinstance(recipe.selection, BY_SCORE):
         gains = gathering.values(score.gains)
 
     def choose(of: list[int], count: int) -> list[int]:

@@ -52,7 +52,7 @@ class Pool:
 
 @runtime_checkable
 class Batchwise(Protocol):
-    """A score that knows better than its own order which designs make a batch; `TopAcquisition` asks it."""
+    """A score that knows better than its own order which designs make a batch, for `TopAcquisition` and `OneByOne`."""
 
     def gains(self, x: State) -> Float[Tensor, "n c"]:
         """Return what it needs to know of each candidate."""

@@ -3,7 +3,7 @@
     round       fit all labels; A = mean + c std;  label the `batch` of largest A among the candidates
     GP BO       candidates bred by Graph GA with A as its fitness, from the best labelled molecules and random ones of
                 the library; c drawn a round, log10 c ~ U(-.5, 1.5); Tanimoto kernel on count fingerprints
-    screening   candidates are random molecules of the library; c = 1 and the kernel of the recipe `molecules`
+    screening   candidates are random molecules of the library; c and the belief of the recipe `molecules`
 
 GP BO follows PMO but for the sizes that suit 1,000 calls: batches of 50 where PMO, at ten times the calls, has up to
 1,000; counts where it has bits; the mating pool goes by A less the smallest A of the population, for A may be negative.
@@ -105,7 +105,7 @@ class Screening:
         """Spend all calls."""
         rng = np.random.default_rng(seed)
         kernels = (Tanimoto(feature=_first), RBF(feature=_rest))
-        model = GaussianProcess(kernel=Sum(kernels=kernels))
+        model = GaussianProcess(kernel=Sum(kernels=kernels), mean="likelihood")
 
         def round(n: int) -> list[str]:
             score = _fitted(model, calls, _counts_and_descriptors, self.c, int(rng.integers(2**31)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from seiko.acquisition import Foreseen
 from seiko.campaign import Campaign, LocalPenalisation, Query, Recipe
 from seiko.campaign.foresight import outlook
 from seiko.campaign.penalisation import Penalised, steepest
@@ -99,3 +101,30 @@ def test_another_batch_keeps_away_from_what_waits(tmp_path: Path, tiny: Callable
         assert objective.outside(z).max() <= 0.5 + 1e-6, "each of them is at the heart of a ball"
         assert outside[near].mean() < outside[~near].mean()
         assert len(campaign.ask(5, another=True)) == 5
+
+
+def test_what_is_foreseen_is_penalised_as_well() -> None:
+    class Known:
+        """An objective of which every label takes one off."""
+
+        def __init__(self) -> None:
+            self.value = torch.tensor([1.0, 2.0])
+
+        def __call__(self, x: Tensor) -> Tensor:
+            return torch.tensor([1.0, 2.0])
+
+        def label(self, row: int) -> None:
+            self.value = self.value - torch.eye(2)[row]
+
+        def foresee(self, x: Tensor) -> Foreseen:
+            return self
+
+    objective = replace(penalised([0.0], [0.0], [0.5]), objective=Known())
+    x = at(0.1, 0.4)
+    foreseen = objective.foresee(x)
+    assert foreseen is not None
+    assert torch.equal(foreseen.value, objective(x))
+    foreseen.label(1)
+    kept = objective.outside(x)
+    torch.testing.assert_close(foreseen.value, -1.0 + kept * torch.tensor([2.0, 2.0]))
+    assert penalised([0.0], [0.0], [0.5]).foresee(x) is None  # `flat` foresees nothing
