@@ -99,7 +99,7 @@ class Screening:
 
     batch: int = 100
     pool: int = 1500
-    c: float = 1.0
+    c: float = 0.5
 
     def run(self, calls: Calls, seed: int) -> None:
         """Spend all calls."""
