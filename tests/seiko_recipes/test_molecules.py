@@ -23,6 +23,7 @@ from seiko.campaign import (
     Fresh,
     Library,
     NoImprovement,
+    OneByOne,
     PropertyRange,
     Recipe,
     Remask,
@@ -30,6 +31,7 @@ from seiko.campaign import (
     Splice,
     Substructure,
     TargetReached,
+    TopAcquisition,
     run,
 )
 from seiko.chemistry import FragmentAlphabet, flat, to_symbols
@@ -94,7 +96,16 @@ def test_each_option_makes_a_recipe_that_travels_as_json(prior: str, option: str
     recipe = molecules(prior=prior, **{**ensemble, option: value})  # type: ignore[arg-type]
     assert round_trip(recipe) == recipe
     default = inspect.signature(molecules).parameters[option].default
+    if option == "selection" and not ensemble:
+        default = "one-by-one"  # what none stands for beside a Gaussian process
     assert (recipe == molecules(prior=prior, **ensemble)) == (value == default), "an option must change something"
+
+
+def test_a_batch_is_chosen_one_by_one_where_the_belief_can_imagine_labels(prior: str) -> None:
+    assert molecules(prior=prior).selection == molecules(prior=prior, reward="fingerprint").selection == OneByOne()
+    assert molecules(prior=prior, reward="ensemble").selection == TopAcquisition()
+    with pytest.raises(ValueError, match="OneByOne must know how the errors of a belief go together"):
+        molecules(prior=prior, reward="ensemble", selection="one-by-one")
 
 
 @pytest.mark.parametrize("oracle", ["qed", "plogp", "sa", "celecoxib_rediscovery", "my_assay:score"])
