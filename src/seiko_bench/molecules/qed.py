@@ -50,7 +50,7 @@ QUICK_LABELS = (10, 20)
 COMPLETIONS, QUICK_COMPLETIONS = 16, 2
 
 ADAPTIVE: Mapping[str, Mapping[str, Any]] = {
-    "seiko-ucb": {"selection": "drawn"},
+    "seiko-ucb": {"selection": "drawn", "c": 1.0},
     "seiko-bootstrap": {"selection": "drawn", "acquisition": "bootstrap", "reward": "ensemble"},
     "seiko-top": {},
     "greedy": {"selection": "drawn", "acquisition": "greedy"},
