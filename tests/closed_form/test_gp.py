@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -267,3 +268,17 @@ def test_a_draw_on_sequences_keeps_its_spread_far_from_the_labels() -> None:
     torch.testing.assert_close(values.std(0), posterior.std.double(), rtol=0.25, atol=0)
     error = (values.mean(0) - posterior.mean.double()).abs() / posterior.std.double()
     assert float(error.max()) < 5 / 200**0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tuned_on": 0}, "tuned_on must be at least 1, got 0"),
+        ({"restarts": -1}, "restarts must be at least 0, got -1"),
+        ({"polished_on": -1}, "polished_on must be at least 0, got -1"),
+        ({"mean": "median"}, "mean must be 'labels' or 'likelihood', got 'median'"),
+    ],
+)
+def test_what_cannot_be_is_refused_when_it_is_made(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(GaussianProcess(kernel=RBF()), **changes)
