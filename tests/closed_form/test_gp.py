@@ -276,7 +276,6 @@ def test_a_draw_on_sequences_keeps_its_spread_far_from_the_labels() -> None:
         ({"tuned_on": 0}, "tuned_on must be at least 1, got 0"),
         ({"restarts": -1}, "restarts must be at least 0, got -1"),
         ({"polished_on": -1}, "polished_on must be at least 0, got -1"),
-        ({"mean": "median"}, "mean must be 'labels' or 'likelihood', got 'median'"),
     ],
 )
 def test_what_cannot_be_is_refused_when_it_is_made(changes: dict[str, Any], message: str) -> None:

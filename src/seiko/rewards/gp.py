@@ -219,8 +219,6 @@ class GaussianProcess:
         ):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if self.mean not in ("labels", "likelihood"):
-            raise ValueError(f"mean must be 'labels' or 'likelihood', got {self.mean!r}")
 
     def fit(
         self, x: Tensor, y: Float[Tensor, "n"], noise: Float[Tensor, "n"] | None, seed: int
