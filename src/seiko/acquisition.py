@@ -35,7 +35,7 @@ __all__ = [
     "Greedy",
     "Objective",
     "Thompson",
-    "above",
+    "shrink_above",
 ]
 
 
@@ -115,14 +115,14 @@ class ForeseenShare:
     @property
     def value(self) -> Float[Tensor, "n"]:
         """A_ref + factor (A - A_ref) where A > A_ref, else A."""
-        return above(self.reference, self.foreseen.value, self.factor)
+        return shrink_above(self.reference, self.foreseen.value, self.factor)
 
     def label(self, row: int) -> None:
         """Imagine the label of one candidate."""
         self.foreseen.label(row)
 
 
-def above(reference: float, value: Float[Tensor, "n"], factor: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+def shrink_above(reference: float, value: Float[Tensor, "n"], factor: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
     """Return A_ref + factor (A - A_ref) where A > A_ref, else A."""
     gain = value - reference
     return torch.where(gain > 0, reference + factor.to(value) * gain, value)
@@ -249,7 +249,7 @@ class Feasible:
 
     def __call__(self, x: Tensor) -> Float[Tensor, "n"]:
         """Return `[n]` values, oracle's units."""
-        return above(self.reference, self.objective(x), self.feasibility.probability(x))
+        return shrink_above(self.reference, self.objective(x), self.feasibility.probability(x))
 
     def foresee(self, x: Tensor) -> Foreseen | None:
         """Return what the objective foresees, times p as it is: which designs can be labelled is not imagined."""

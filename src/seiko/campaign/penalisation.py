@@ -28,7 +28,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seiko.acquisition import Foreseeing, Foreseen, ForeseenShare, Objective, above
+from seiko.acquisition import Foreseeing, Foreseen, ForeseenShare, Objective, shrink_above
 from seiko.designs import Design
 from seiko.rewards import Belief
 
@@ -117,7 +117,7 @@ class Penalised:
 
     def __call__(self, x: Tensor) -> Float[Tensor, "n"]:
         """Return `[n]` values, oracle's units."""
-        return above(self.reference, self.objective(x), self.outside(x))
+        return shrink_above(self.reference, self.objective(x), self.outside(x))
 
     def foresee(self, x: Tensor) -> Foreseen | None:
         """Return what the objective foresees, less near to those designs."""
