@@ -73,8 +73,8 @@ class DigitQuality(ImageByImage):
         seed: Seed of the noise; the same design always gets the same label.
 
     Raises:
-        ValueError: If the noise is negative or not finite; when asked, if a prompt is no digit, or the classifier cannot
-            read an image.
+        ValueError: If the noise is negative or not finite; when asked, if a prompt is no digit, or the classifier
+            cannot read an image.
     """
 
     model: str = "seiko:mnist"
