@@ -314,7 +314,7 @@ def _update(name: UpdateName, hurried: bool) -> Update[Any] | Steering | None:
     match name:
         case "ppo":
             # a larger rate gets there in fewer steps and spends twice the nats on the way (docs/log.md)
-            return PPO(learning_rate=5e-4 if hurried else 2e-4, epochs=2, share=0.3)
+            return PPO(learning_rate=5e-4 if hurried else 2e-4, epochs=2, share=0.3, anchored=0.34)
         case "distill":
             return Distill(learning_rate=3e-4, epochs=2, share=0.25)
         case "guidance":

@@ -63,16 +63,17 @@ def test_several_positions_a_step_reach_the_best_of_the_class_not_the_closed_for
 
 
 @pytest.mark.parametrize(
-    ("num_steps", "share", "batches", "samples"), [(1, 1.0, 60, 4000), (2, 1.0, 60, 4000), (2, 0.5, 240, 500)]
+    ("num_steps", "share", "anchored", "batches", "samples"),
+    [(1, 1.0, 1.0, 60, 4000), (2, 1.0, 1.0, 60, 4000), (2, 0.5, 1.0, 240, 500), (2, 0.5, 0.5, 240, 500)],
 )
 def test_the_gradient_at_ratio_one_is_exact(
-    enumerable_case: Callable[..., Any], num_steps: int, share: float, batches: int, samples: int
+    enumerable_case: Callable[..., Any], num_steps: int, share: float, anchored: float, batches: int, samples: int
 ) -> None:
     case = enumerable_case(length=2, vocabulary=2, num_steps=num_steps, beta=0.3)
     with torch.no_grad():
         logits = case.toy.versions.parameters()[0]
         logits.add_(torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)))
-    gradients = case.sampled_gradients(PPO(max_grad_norm=1e9, share=share), batches, samples)
+    gradients = case.sampled_gradients(PPO(max_grad_norm=1e9, share=share, anchored=anchored), batches, samples)
     exact, mean = case.exact_gradient(), gradients.mean(0)
     error = gradients.std(0) / batches**0.5
     moved = exact.abs() > 1e-6

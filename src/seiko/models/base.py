@@ -163,7 +163,7 @@ class ModelPolicy(Generic[T]):
     def device(self) -> torch.device:
         """Where the weights are; the CPU for a model without any."""
         versions = self.model.versions
-        return torch.device("cpu") if versions is None else next(iter(versions.parameters())).device
+        return torch.device("cpu") if versions is None else versions.device
 
     def prior(self, noise: Noise) -> State:
         """Draw the start x_K, on the model's device."""

@@ -197,7 +197,7 @@ class MaskedLM:
 
     def ingest(self, designs: Sequence[Design]) -> Int64[Tensor, "n l"]:
         """Return designs as sequences; raises `ValueError` on one that is not of this model."""
-        return self.alphabet.read(designs, self.length).to(next(iter(self.versions.parameters())).device)
+        return self.alphabet.read(designs, self.length).to(self.versions.device)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write the current version in Hugging Face's format (safetensors), with `seiko.json` beside it.

@@ -118,7 +118,7 @@ class PixelImage:
             if named := [prompt for prompt in prompts if prompt is not None]:
                 raise ValueError(f"this model takes no prompts, got {named[0]!r}: leave the recipe's prompts out")
             return None
-        return torch.tensor([self.files.label(prompt) for prompt in prompts], device=self._device)
+        return torch.tensor([self.files.label(prompt) for prompt in prompts], device=self.versions.device)
 
     def unconditional(self, n: int) -> Tensor:
         """Return n rows of the class that means none, which classifier-free guidance leads away from.
@@ -128,7 +128,7 @@ class PixelImage:
         """
         if not self.files.conditional:
             raise ValueError("guidance needs a model that takes classes, this one takes none: leave guidance out")
-        return torch.full((n,), self.files.label(None), device=self._device)
+        return torch.full((n,), self.files.label(None), device=self.versions.device)
 
     def predict(self, x_t: State, k: Step, conditioning: Conditioning = None) -> Float[Tensor, "b c h w"]:
         """Return eps, x_0_hat or v, whichever the model was trained for."""
@@ -180,24 +180,20 @@ class PixelImage:
         from seiko.imaging import pixels_of
 
         if not designs:
-            return torch.zeros(0, *self.event_shape, device=self._device)
+            return torch.zeros(0, *self.event_shape, device=self.versions.device)
         pixels = pixels_of(designs)
         if tuple(pixels.shape[1:]) != self.event_shape:
             raise ValueError(
                 f"images of this model are {list(self.event_shape)} (channels, height, width), got "
                 f"{list(pixels.shape[1:])}"
             )
-        return (pixels * 2 - 1).to(self._device)
+        return (pixels * 2 - 1).to(self.versions.device)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write the current version in diffusers' format, so that `PixelImageSource` reads it back."""
         network = self.versions.merged()
         assert isinstance(network, PixelUNet)
         return save_pixel_model(network.unet, self.files, folder)
-
-    @property
-    def _device(self) -> torch.device:
-        return self.versions.parameters()[0].device
 
     def _ask(self, x_t: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
         if labels is None and self.files.conditional:

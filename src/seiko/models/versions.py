@@ -40,6 +40,13 @@ class Tuning(Protocol):
 class Versions(ABC):
     """The three versions of a backbone, called like the backbone itself."""
 
+    backbone: nn.Module
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.backbone.parameters()).device
+
     @abstractmethod
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         """Call the backbone under the version in use."""

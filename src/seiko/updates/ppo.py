@@ -8,7 +8,8 @@ Each step k of a trajectory is an action: x_s drawn from p(.|x_t). All steps sha
 
 At ratio 1 this is the exact gradient of the problem. The log-ratios are those of the path that was drawn, past steps
 included, and not their expectation, the KL: at the optimum A - sum_j c_j log(p / p_j) is the same for every path, so
-that the advantage, and the noise of the gradient with it, vanishes there.
+that the advantage, and the noise of the gradient with it, vanishes there. Where only some steps are asked of the
+anchors, S of K chosen anew for each batch, their log-ratios count K / S times: the same gradient in expectation.
 
 References:
     Schulman et al., "Proximal Policy Optimization Algorithms", 2017, https://arxiv.org/abs/1707.06347 (Eq. 7);
@@ -27,12 +28,14 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from seiko.diffusion import Conditioning, Noise, Policy, Trajectory, Transition, reference_laws, rollout
+from seiko.diffusion import Conditioning, Noise, Policy, Trajectory, Transition, rollout
 from seiko.updates.base import SUBSET, Problem, StepReport, UpdateState, adam, choose_steps, descend, report
 
 __all__ = ["PPO"]
 
 T = TypeVar("T", bound=Transition)
+
+ANCHORED = -20  # sub-stream: at which steps the anchors are asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,7 @@ class PPO:
         clip: Ratios beyond 1 ± clip give no further gradient.
         share: Share of the steps that is learnt from in an epoch, a fresh random subset each time; below 1 it is
             cheaper and noisier, and stays unbiased.
+        anchored: Share of the steps at which the anchors are asked, likewise; the KLs reported are told from these.
         max_grad_norm: Gradients are clipped to this norm.
     """
 
@@ -52,13 +56,15 @@ class PPO:
     epochs: int = 1
     clip: float = 0.2
     share: float = 1.0
+    anchored: float = 1.0
     max_grad_norm: float = 1.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {self.epochs}")
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share must lie in (0, 1], got {self.share}")
+        for name in ("share", "anchored"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in (0, 1], got {getattr(self, name)}")
 
     def init(self, policy: Policy[T]) -> UpdateState:
         """Return the optimiser's state."""
@@ -71,12 +77,9 @@ class PPO:
         with torch.no_grad():
             trajectory = rollout(policy, conditioning, noise)
             objective = problem.objective(trajectory.x_0)
-            references = [reference_laws(trajectory, anchor.policy) for anchor in problem.anchors]
-            kls = [
-                torch.stack([law.kl(other) for law, other in zip(trajectory.laws, laws, strict=True)])
-                for laws in references
-            ]
-            advantage = self._advantage(trajectory, problem, references, objective)
+            gain, kls = self._less_log_ratios(objective, trajectory, problem, noise)
+            others = len(gain) - 1
+            advantage = gain if others == 0 else (gain - gain.mean()) * (others + 1) / others
         norms, clipped = [], []
         for epoch in range(self.epochs):
             rows = choose_steps(len(trajectory.laws), self.share, noise.fold_in(SUBSET - epoch))
@@ -87,18 +90,22 @@ class PPO:
             objective, kls, problem, grad_norm=sum(norms) / len(norms), clipped_share=sum(clipped) / len(clipped)
         )
 
-    @staticmethod
-    def _advantage(
-        trajectory: Trajectory[T], problem: Problem[T], references: list[list[T]], objective: Tensor
-    ) -> Tensor:
-        """Return `[b]`: A less the log-ratios of the whole path, less the mean of the other samples."""
-        gain = objective.clone()
-        for i, (_, _, x_s, law) in enumerate(trajectory.steps()):
-            drawn = law.log_prob(x_s)
-            for anchor, laws in zip(problem.anchors, references, strict=True):
-                gain = gain - anchor.coefficient * (drawn - laws[i].log_prob(x_s))
-        others = len(gain) - 1
-        return gain if others == 0 else (gain - gain.mean()) * (others + 1) / others
+    def _less_log_ratios(
+        self, objective: Tensor, trajectory: Trajectory[T], problem: Problem[T], noise: Noise
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return `[b]` A less the log-ratios of the whole path, and for each anchor `[steps asked, b]` nats, scaled."""
+        steps = list(trajectory.steps())
+        rows = sorted(choose_steps(len(steps), self.anchored, noise.fold_in(ANCHORED)))
+        scale, gain, kls = len(steps) / len(rows), objective.clone(), []
+        for anchor in problem.anchors:
+            found = []
+            for k, x_t, x_s, law in (steps[row] for row in rows):
+                reference = anchor.policy.transition(x_t, k, trajectory.conditioning)
+                log_ratio = law.log_prob(x_s) - reference.log_prob(x_s)
+                gain = gain - anchor.coefficient * scale * log_ratio
+                found.append(scale * law.kl(reference))
+            kls.append(torch.stack(found))
+        return gain, kls
 
     def _loss(
         self, policy: Policy[T], trajectory: Trajectory[T], advantage: Tensor, rows: list[int]

@@ -41,9 +41,9 @@ from seiko_recipes.molecules import molecules
 __all__ = ["pmo"]
 
 ROUNDS = 20
-SMALLER: Mapping[str, Any] = {"steps": 2, "final_steps": 8, "pool": 1000}
-"""A round of 50 calls is given less work than one of 200, so that a task stays under 15 minutes of two cores."""
-LOOK = 128
+SMALLER: Mapping[str, Any] = {"steps": 1, "final_steps": 16, "samples": 128, "pool": 600}
+"""A round of 50 calls is given less work than one of 200, so that a task takes some 7 minutes of one core."""
+LOOK = 64
 QUICK_CALLS = 24
 RECORD = "record.json"
 QUICK: Mapping[str, Any] = {"rounds": 2, "steps": 1, "samples": 16, "pool": 40}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from seiko.updates import PPO, UpdateState
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"share": 0.0}, r"share must lie in \(0, 1\], got 0"),
         ({"share": 1.5}, r"share must lie in \(0, 1\], got 1.5"),
+        ({"anchored": 0.0}, r"anchored must lie in \(0, 1\], got 0"),
     ],
 )
 def test_wrong_numbers_are_refused(wrong: dict[str, Any], message: str) -> None:
@@ -67,3 +69,34 @@ def test_the_mean_reward_does_not_matter(masked: Any) -> None:
         PPO(max_grad_norm=1e9).step(state, policy, problem, None, Noise.seeded(0, 32))
         gradients.append(policy.parameters()[0].grad.clone())  # type: ignore[union-attr]
     torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)
+
+
+def test_anchors_are_asked_at_a_share_of_the_steps_and_the_kl_is_told_for_all(masked: Any) -> None:
+    with torch.no_grad():
+        logits = masked.toy.versions.parameters()[0]
+        logits.add_(torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)))
+    exact = float(masked.toy.path_kl("current", "pretrained").detach())
+    policy, told = ModelPolicy(masked.toy), []
+    state = UpdateState(torch.optim.SGD(policy.parameters(), lr=0.0))
+    for seed in range(60):
+        Asked.steps.clear()
+        problem = masked.problem(0.5, 0.1)
+        anchors = tuple(replace(anchor, policy=Asked(masked.toy, anchor.policy.version)) for anchor in problem.anchors)
+        update = PPO(anchored=1 / policy.num_steps)
+        seen = update.step(state, policy, replace(problem, anchors=anchors), None, Noise.seeded(seed, 500))
+        assert len(Asked.steps) == len(anchors), "one step each"
+        told.append(seen.kls[0])
+    mean, error = torch.tensor(told).mean(), torch.tensor(told).std() / 60**0.5
+    assert float(error) < 0.1 * exact
+    assert abs(float(mean) - exact) < 4 * float(error)
+
+
+
+class Asked(ModelPolicy[Any]):
+    """A policy that notes at which steps it is asked."""
+
+    steps: ClassVar[list[Any]] = []
+
+    def transition(self, x_t: Any, k: Any, conditioning: Any = None) -> Any:
+        self.steps.append(k)
+        return super().transition(x_t, k, conditioning)
