@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-pytest.importorskip("gpytorch")
+gpytorch = pytest.importorskip("gpytorch")
+
+from linear_operator.utils.errors import NotPSDError
 
 from seiko.rewards import RBF, GaussianProcess, Hamming, Identity, LastLayer, Linear, ReverseComplement, Spectrum, Sum
 from seiko.rewards.gp import GaussianProcessBelief
@@ -214,6 +216,32 @@ def test_hyperparameters_are_found() -> None:
     found = tune(covariance, inputs, y, torch.full_like(y, torch.nan), restarts=1, seed=0)
     assert found.logs["length"].exp().tolist() == pytest.approx([0.7, 3.0], rel=0.35)
     assert found.noise == pytest.approx(0.04, rel=0.4)
+
+
+def test_a_trial_without_a_cholesky_factor_is_turned_back_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    # happened after 850 labels of a molecule run: one trial of the line search was far out, and the run ended there
+    x, y = data(40)
+    undisturbed = GaussianProcess(kernel=RBF(), restarts=0).fit(x, y, None, 0)
+    right, calls = gpytorch.mlls.ExactMarginalLogLikelihood.forward, []
+
+    def disturbed(self: Any, *args: Any, **kwargs: Any) -> Tensor:
+        calls.append(1)
+        if len(calls) in (3, 6):
+            raise NotPSDError("one trial too far out")
+        return right(self, *args, **kwargs)
+
+    monkeypatch.setattr(gpytorch.mlls.ExactMarginalLogLikelihood, "forward", disturbed)
+    belief = GaussianProcess(kernel=RBF(), restarts=0).fit(x, y, None, 0)
+    assert len(calls) > 6
+    assert belief.noise == pytest.approx(undisturbed.noise, rel=0.01)
+    assert belief.signal == pytest.approx(undisturbed.signal, rel=0.01)
+
+    def hopeless(self: Any, *args: Any, **kwargs: Any) -> Tensor:
+        raise NotPSDError("all trials")
+
+    monkeypatch.setattr(gpytorch.mlls.ExactMarginalLogLikelihood, "forward", hopeless)
+    with pytest.raises(ValueError, match="40 labels is not positive definite"):
+        GaussianProcess(kernel=RBF()).fit(x, y, None, 0)
 
 
 def test_many_labels_through_few_points_come_close() -> None:

@@ -5,12 +5,14 @@
 
 plus weak log-normal priors, without which one label or a hundred equal ones would have no optimum. L-BFGS from the
 kernel's own start and from seeded perturbations of it; the best wins. A label of known noise keeps it, and sigma, what
-the noise does not explain, is added to all of them. Needs the extra `gp`; nothing else here imports GPyTorch.
+the noise does not explain, is added to all of them. A trial so far out that C has no Cholesky factor in double
+precision counts as hopeless, and the line search turns back. Needs the extra `gp`; nothing else here imports GPyTorch.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +20,8 @@ import gpytorch
 import numpy as np
 import torch
 from jaxtyping import Float
+from linear_operator.utils.errors import NotPSDError
+from linear_operator.utils.warnings import NumericalWarning
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
@@ -30,6 +34,7 @@ LEAST_NOISE = 1e-4  # of the labels' variance
 _KNOWN = 1e-6  # least variance that a known noise counts for
 _WIDTH = 1.0  # standard deviation of the prior of a log hyperparameter, nats
 _PERTURBATION = 1.0
+_HOPELESS = 1e10  # nats a label
 _MEAN_WIDTH = 2.0  # standard deviation of the prior of the mean, standard units
 
 
@@ -113,6 +118,9 @@ def tune(
         seed: Seeds their perturbations.
         start: Where to go on from, in place of the kernel's own start.
         constant: Whether m is found, too.
+
+    Raises:
+        ValueError: If no start has a positive definite C, which labels or states that are not finite can do.
     """
     fixed = torch.nan_to_num(noise, nan=0.0).square().clamp_min(_KNOWN)
     likelihood = gpytorch.likelihoods.FixedNoiseGaussianLikelihood(
@@ -136,7 +144,12 @@ def tune(
         process.zero_grad()
         # Cholesky, whatever the size: conjugate gradients would make the fit depend on their own random probes.
         with gpytorch.settings.fast_computations(False, False, False), gpytorch.settings.debug(False):
-            value = -objective(process(*process.train_inputs), t)
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", NumericalWarning)  # of a little jitter, on the way there
+                    value = -objective(process(*process.train_inputs), t)
+            except NotPSDError:
+                return _HOPELESS, np.zeros_like(values)
         value.backward()
         gradient = torch.cat(
             [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters]
@@ -150,7 +163,8 @@ def tune(
         found = minimize(loss, first + (attempt > 0) * shift, jac=True, method="L-BFGS-B", options={"maxiter": 100})
         if best is None or float(found.fun) < best[0]:
             best = float(found.fun), found.x
-    assert best is not None
+    if best is None or best[0] >= _HOPELESS:
+        raise ValueError(f"the covariance of these {len(t)} labels is not positive definite: are all states finite?")
     torch.nn.utils.vector_to_parameters(torch.as_tensor(best[1]), parameters)
     return Tuned(
         covariance=covariance,

@@ -91,7 +91,6 @@ def test_anchors_are_asked_at_a_share_of_the_steps_and_the_kl_is_told_for_all(ma
     assert abs(float(mean) - exact) < 4 * float(error)
 
 
-
 class Asked(ModelPolicy[Any]):
     """A policy that notes at which steps it is asked."""
 
