@@ -73,7 +73,8 @@ def bench(
             help="tfbind8, ehrlich, theory, qed, pmo, prior, digits, estimators, speed, faults, load or web"
         ),
     ],
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from the first on.")] = 10,
+    first: Annotated[int, typer.Option(min=0, help="First seed; those before it are kept from what OUT holds.")] = 0,
     methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A few labels only: does it run?")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 2,
@@ -96,6 +97,7 @@ def bench(
     protocol = _protocol(name, options)
     chosen = _chosen(name, protocol, methods)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    before = {method: _before(out / f"{name}-{method}.json", protocol, first) for method in chosen}
     folder = runs or Path(tempfile.mkdtemp(prefix="seiko-bench-"))
     out.mkdir(parents=True, exist_ok=True)
     columns = (
@@ -110,14 +112,14 @@ def bench(
             task = progress.add_task(f"{name} {method}", total=seeds)
             futures = [
                 pool.submit(_one, name, method, seed, str(folder / f"{name}-{method}-{seed}"), quick, threads, options)
-                for seed in range(seeds)
+                for seed in range(first, first + seeds)
             ]
-            records = []
+            records = before[method]
             for future in futures:
                 records.append(future.result())
                 progress.advance(task)
             path = out / f"{name}-{method}.json"
-            command = f"seiko bench {name} --seeds {seeds} --methods {method}{' --quick' if quick else ''}"
+            command = f"seiko bench {name} --seeds {first + seeds} --methods {method}{' --quick' if quick else ''}"
             command += options.written(name, method)
             if threads != 1:
                 command += f" --threads {threads}"
@@ -224,6 +226,26 @@ def _chosen(name: str, protocol: Protocol, methods: str) -> list[str]:
             raise typer.BadParameter(f"{name} has no method {pattern!r}; there are: {', '.join(protocol.methods)}")
         chosen |= dict.fromkeys(matching)
     return list(chosen)
+
+
+def _before(path: Path, protocol: Protocol, first: int) -> list[dict[str, Any]]:
+    """Return the records of the seeds before the first, from a result file of the same benchmark.
+
+    Raises:
+        typer.BadParameter: If there is none, or one is missing.
+    """
+    if first == 0:
+        return []
+    found = json.loads(path.read_text()) if path.is_file() else {"benchmark": None, "runs": []}
+    if found["benchmark"] != protocol.description:
+        raise typer.BadParameter(
+            f"--first {first} goes on from seeds 0 to {first - 1}, and {path} holds none of {protocol.description!r}: "
+            "leave --first out"
+        )
+    kept = [record for record in found["runs"] if record["seed"] < first]
+    if missing := sorted(set(range(first)) - {record["seed"] for record in kept}):
+        raise typer.BadParameter(f"--first {first} goes on from seeds 0 to {first - 1}, and {path} lacks {missing[0]}")
+    return sorted(kept, key=lambda record: int(record["seed"]))
 
 
 def _one(

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-gpytorch = pytest.importorskip("gpytorch")
+pytest.importorskip("gpytorch")
 
+import gpytorch
 from linear_operator.utils.errors import NotPSDError
 
 from seiko.rewards import RBF, GaussianProcess, Hamming, Identity, LastLayer, Linear, ReverseComplement, Spectrum, Sum
