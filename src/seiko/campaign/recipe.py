@@ -17,7 +17,7 @@ from seiko.campaign.selection import OneByOne, Selection, TopAcquisition
 from seiko.campaign.stopping import StopRule
 from seiko.models import ModelSource
 from seiko.oracles import Oracle
-from seiko.rewards import SGLD, Ensemble, Feasibility, Feature, PromptFeature, RewardModel, Symmetry
+from seiko.rewards import SGLD, Ensemble, Feasibility, Feature, PreferenceEnsemble, PromptFeature, RewardModel, Symmetry
 from seiko.updates import FixedStrength, KLBudget, Steering, Strength, Update
 
 __all__ = ["Recipe"]
@@ -133,7 +133,7 @@ class Recipe:
                 f"view {type(self.view).__name__} sees the prompt and the recipe has none: give prompts, or a view of "
                 "pixels alone"
             )
-        if isinstance(self.selection, OneByOne) and isinstance(self.reward_model, (Ensemble, SGLD)):
+        if isinstance(self.selection, OneByOne) and isinstance(self.reward_model, (Ensemble, PreferenceEnsemble, SGLD)):
             raise ValueError(
                 "OneByOne must know how the errors of a belief go together, and "
                 f"{type(self.reward_model).__name__} does not: choose GaussianProcess or LastLayer, or TopAcquisition"

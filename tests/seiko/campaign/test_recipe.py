@@ -9,7 +9,7 @@ import pytest
 
 from seiko import config
 from seiko.campaign import Diverse, Everything, Fresh, OneByOne, Recipe, Remask
-from seiko.rewards import MLP, Ensemble, OneHot, ReverseComplement
+from seiko.rewards import MLP, Ensemble, OneHot, PreferenceEnsemble, ReverseComplement
 from seiko.updates import FixedStrength
 
 
@@ -28,6 +28,10 @@ from seiko.updates import FixedStrength
         (
             {"selection": OneByOne(), "reward_model": Ensemble(network=MLP(feature=OneHot(vocabulary=4)))},
             "go together, and Ensemble does not",
+        ),
+        (
+            {"selection": OneByOne(), "reward_model": PreferenceEnsemble(network=MLP(feature=OneHot(vocabulary=4)))},
+            "go together, and PreferenceEnsemble does not",
         ),
         ({"candidates": ()}, "candidates must name at least one source"),
         ({"candidates": (Remask(), Fresh())}, "the first source of candidates must be Fresh"),
