@@ -218,9 +218,14 @@ def test_pairs_by_task_and_seed() -> None:
     assert found["tasks"]["a"]["mean"]["value"] == pytest.approx(0.15)
     assert found["tasks"]["b"]["mean"]["value"] == pytest.approx(0.0)
     assert found["sum"]["mean"]["value"] == pytest.approx(0.15)
-    assert (found["won"], found["lost"]) == (["a"], [])
-    turned = paired(runs((0.4, 0.4), (0.5, 0.2)), runs((0.5, 0.3), (0.7, 0.3)))
-    assert (turned["won"], turned["lost"]) == ([], ["a"])
+    assert found["a_task"]["mean"]["value"] == pytest.approx(0.075)
+    assert found["a_task"]["mean"]["high"] == pytest.approx(0.15), "tasks are resampled, not seeds"
+    assert "a" in found["ahead"]
+    assert (found["won"], found["lost"]) == ([], []), "two seeds decide nothing"
+    better, worse = runs((0.5, 0.3), (0.7, 0.3), (0.6, 0.5)), runs((0.4, 0.4), (0.5, 0.4), (0.5, 0.1))
+    found, turned = paired(better, worse), paired(worse, better)
+    assert (found["ahead"], found["behind"], found["won"], found["lost"]) == (["a", "b"], [], ["a"], [])
+    assert (turned["ahead"], turned["behind"], turned["won"], turned["lost"]) == ([], ["a", "b"], [], ["a"])
     assert paired(runs((0.5, 0.3)), [])["sum"] is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Any, TypeAlias
 
-from seiko_bench.molecules.compare import KEY, OURS, paired
+from seiko_bench.molecules.compare import FEWEST, KEY, OURS, paired
 
 __all__ = ["more"]
 
@@ -57,15 +57,21 @@ def _pairs(found: list[dict[str, Any]]) -> list[Part]:
         against = paired(ours["runs"], result["runs"])
         if against["sum"] is None:
             continue
-        mean = against["sum"]["mean"]
-        cell = f"{mean['value']:.3f} [{mean['low']:.3f}, {mean['high']:.3f}]"
-        tasks = [", ".join(against[key]) or "none" for key in ("won", "lost")]
-        rows.append([result["method"], str(len(against["seeds"])), str(len(against["tasks"])), cell, *tasks])
+        cells = [_interval(against[key]["mean"]) for key in ("sum", "a_task")]
+        counts = [str(len(against[key])) for key in ("ahead", "behind")]
+        names = [", ".join(against[key]) or "none" for key in ("won", "lost")]
+        rows.append([result["method"], str(len(against["seeds"])), str(len(against["tasks"])), *cells, *counts, *names])
     text = (
-        f"{OURS} less each other method, paired by seed: mean difference of the summed AUC top-10 with its 95 %"
-        " interval, and the tasks whose own interval lies above 0, or below."
+        f"{OURS} less each other method, paired by seed: difference of the summed AUC top-10 with a 95 % interval over"
+        " seeds, mean difference a task with one over tasks, in how many tasks its mean is ahead or behind, and,"
+        f" from {FEWEST} seeds on, the tasks whose own interval lies above 0, or below."
     )
-    return [(text, ["other method", "seeds", "tasks", "difference of the sum", "won", "lost"], rows)] if rows else []
+    header = ["other method", "seeds", "tasks", "difference of the sum", "difference a task", "ahead", "behind"]
+    return [(text, [*header, "won", "lost"], rows)] if rows else []
+
+
+def _interval(of: dict[str, float]) -> str:
+    return f"{of['value']:.3f} [{of['low']:.3f}, {of['high']:.3f}]"
 
 
 def _gates(found: list[dict[str, Any]]) -> Part:
