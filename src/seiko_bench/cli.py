@@ -73,13 +73,15 @@ def bench(
             help="tfbind8, ehrlich, theory, qed, pmo, prior, digits, estimators, speed, faults, load or web"
         ),
     ],
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from the first on.")] = 10,
-    first: Annotated[int, typer.Option(min=0, help="First seed; those before it are kept from what OUT holds.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N - 1.")] = 10,
     methods: Annotated[str, typer.Option(help="Only these methods, with commas between; fixed-* is all such.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A few labels only: does it run?")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 2,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each run; results depend on it in the digits.")] = 1,
     runs: Annotated[Path | None, typer.Option(help="Keep run folders here; an interrupted benchmark goes on.")] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Seeds, and tasks of pmo, that OUT has the results of are not run again.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder of the result files.")] = Path("benchmarks/results"),
     figures: Annotated[Path | None, typer.Option(help="Folder of the figures of theory; without it, OUT.")] = None,
     seconds: Annotated[
@@ -97,7 +99,6 @@ def bench(
     protocol = _protocol(name, options)
     chosen = _chosen(name, protocol, methods)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    before = {method: _before(out / f"{name}-{method}.json", protocol, first) for method in chosen}
     folder = runs or Path(tempfile.mkdtemp(prefix="seiko-bench-"))
     out.mkdir(parents=True, exist_ok=True)
     columns = (
@@ -110,16 +111,27 @@ def bench(
     with Progress(*columns, console=_console) as progress, ProcessPoolExecutor(workers) as pool:
         for method in chosen:
             task = progress.add_task(f"{name} {method}", total=seeds)
+            path = out / f"{name}-{method}.json"
+            before = _before(path, protocol) if keep else {}
             futures = [
-                pool.submit(_one, name, method, seed, str(folder / f"{name}-{method}-{seed}"), quick, threads, options)
-                for seed in range(first, first + seeds)
+                pool.submit(
+                    _one,
+                    name,
+                    method,
+                    seed,
+                    str(folder / f"{name}-{method}-{seed}"),
+                    quick,
+                    threads,
+                    options,
+                    before.get(seed),
+                )
+                for seed in range(seeds)
             ]
-            records = before[method]
+            records = []
             for future in futures:
                 records.append(future.result())
                 progress.advance(task)
-            path = out / f"{name}-{method}.json"
-            command = f"seiko bench {name} --seeds {first + seeds} --methods {method}{' --quick' if quick else ''}"
+            command = f"seiko bench {name} --seeds {seeds} --methods {method}{' --quick' if quick else ''}"
             command += options.written(name, method)
             if threads != 1:
                 command += f" --threads {threads}"
@@ -228,28 +240,32 @@ def _chosen(name: str, protocol: Protocol, methods: str) -> list[str]:
     return list(chosen)
 
 
-def _before(path: Path, protocol: Protocol, first: int) -> list[dict[str, Any]]:
-    """Return the records of the seeds before the first, from a result file of the same benchmark.
+def _before(path: Path, protocol: Protocol) -> dict[int, dict[str, Any]]:
+    """Return the records of a result file by seed; none without a file.
 
     Raises:
-        typer.BadParameter: If there is none, or one is missing.
+        typer.BadParameter: If it is of another benchmark.
     """
-    if first == 0:
-        return []
-    found = json.loads(path.read_text()) if path.is_file() else {"benchmark": None, "runs": []}
-    if found["benchmark"] != protocol.description:
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text())
+    if protocol.parts is None and found["benchmark"] != protocol.description:
         raise typer.BadParameter(
-            f"--first {first} goes on from seeds 0 to {first - 1}, and {path} holds none of {protocol.description!r}: "
-            "leave --first out"
+            f"--keep adds to results of the same benchmark, and {path} holds those of {found['benchmark']!r}, not of "
+            f"{protocol.description!r}: choose another --out"
         )
-    kept = [record for record in found["runs"] if record["seed"] < first]
-    if missing := sorted(set(range(first)) - {record["seed"] for record in kept}):
-        raise typer.BadParameter(f"--first {first} goes on from seeds 0 to {first - 1}, and {path} lacks {missing[0]}")
-    return sorted(kept, key=lambda record: int(record["seed"]))
+    return {record["seed"]: record for record in found["runs"]}
 
 
 def _one(
-    name: str, method: str, seed: int, folder: str, quick: bool, threads: int = 1, options: Options | None = None
+    name: str,
+    method: str,
+    seed: int,
+    folder: str,
+    quick: bool,
+    threads: int = 1,
+    options: Options | None = None,
+    before: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     import warnings
 
@@ -259,7 +275,10 @@ def _one(
 
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore", BiasedGradientWarning)
-    return _protocol(name, options or Options()).methods[method](seed, Path(folder), quick)
+    protocol = _protocol(name, options or Options())
+    if before is None:
+        return protocol.methods[method](seed, Path(folder), quick)
+    return before if protocol.parts is None else protocol.parts(method, seed, Path(folder), quick, before)
 
 
 def _write(

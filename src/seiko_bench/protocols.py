@@ -38,11 +38,14 @@ class Protocol:
         description: What is run, in a sentence.
         methods: By name.
         headline: Keys of a record that are summarised over seeds.
+        parts: Makes a record of which parts are known, from (method, seed, folder for runs, quick, the record before);
+            None where a record is made as a whole.
     """
 
     description: str
     methods: Mapping[str, Method]
     headline: tuple[str, ...]
+    parts: Callable[[str, int, Path, bool, dict[str, Any]], dict[str, Any]] | None = None
 
 
 def _tfbind8(**options: Any) -> Method:

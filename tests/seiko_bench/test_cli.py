@@ -88,24 +88,33 @@ def test_all_methods_by_default_and_folders_for_runs(
     assert set(summary) == {"best"}, "a value that is None is no number to summarise"
 
 
-def test_seeds_are_added_to_those_that_are_there(bench: Callable[..., Result], tmp_path: Path) -> None:
-    genetic = ("ehrlich", "--quick", "--methods", "genetic")
+def test_seeds_that_are_there_are_kept(
+    bench: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genetic = ("ehrlich", "--methods", "genetic", "--quick")
     assert bench(*genetic, "--seeds", "3", "--out", "once").exit_code == 0
     assert bench(*genetic, "--seeds", "2", "--out", "twice").exit_code == 0
-    assert bench(*genetic, "--seeds", "1", "--first", "2", "--out", "twice").exit_code == 0
+    method, ran = PROTOCOLS["ehrlich"].methods["genetic"], []
+
+    def noted(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+        ran.append(seed)
+        return method(seed, folder, quick)
+
+    monkeypatch.setitem(PROTOCOLS["ehrlich"].methods, "genetic", noted)  # type: ignore[arg-type]
+    assert bench(*genetic, "--seeds", "3", "--keep", "--out", "twice").exit_code == 0
+    assert ran == [2]
     once, twice = (json.loads((tmp_path / name / "ehrlich-genetic.json").read_text()) for name in ("once", "twice"))
     for found in (once, twice):
         found["summary"].pop("seconds")
         for run in found["runs"]:
             run.pop("seconds")
     assert once == twice
-    for arguments, message in (
-        (("--first", "4", "--out", "twice"), "goes on from seeds 0 to 3, and twice/ehrlich-genetic.json lacks 3"),
-        (("--first", "1", "--out", "nowhere"), "nowhere/ehrlich-genetic.json holds none of 'Ehrlich function"),
-    ):
-        result = bench(*genetic, "--seeds", "1", *arguments)
-        assert result.exit_code == 2
-        assert message in " ".join(result.stderr.replace("│", " ").split())
+    path = tmp_path / "twice" / "ehrlich-genetic.json"
+    path.write_text(json.dumps(once | {"benchmark": "another"}))
+    result = bench(*genetic, "--seeds", "4", "--keep", "--out", "twice")
+    assert result.exit_code == 2
+    assert "holds those of 'another'" in " ".join(result.stderr.replace("│", " ").split())
+    assert ran == [2], "nothing was run"
 
 
 def test_seeds_run_on_one_thread_in_their_own_processes(tmp_path: Path) -> None:

@@ -229,6 +229,28 @@ def test_pairs_by_task_and_seed() -> None:
     assert paired(runs((0.5, 0.3)), [])["sum"] is None
 
 
+def test_tasks_that_are_known_are_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+
+    def solve(setting: pmo_module.Setting) -> dict[str, Any]:
+        ran.append(setting.task)
+        zero = dict.fromkeys(pmo_module.SUMMED, 0.5)
+        return {**zero, "calls": setting.calls, "seconds": 1.0}
+
+    monkeypatch.setitem(pmo_module.METHODS, "random", solve)
+    protocol = pmo_module.pmo(100, ["qed", "median1"], "none")
+    assert protocol.parts is not None
+    few = pmo_module.pmo(100, ["qed"], "none").methods["random"](0, tmp_path, False)
+    record = protocol.parts("random", 0, tmp_path, False, few)
+    assert ran == ["qed", "median1"]
+    assert record == protocol.methods["random"](0, tmp_path, False)
+    ran.clear()
+    more = pmo_module.pmo(200, ["qed"], "none").parts
+    assert more is not None
+    assert more("random", 0, tmp_path, False, few)["tasks"]["qed"]["calls"] == 200, "those were fewer calls"
+    assert ran == ["qed"]
+
+
 class Here:
     """A process pool that works in this process, at once."""
 

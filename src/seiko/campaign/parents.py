@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -13,7 +13,16 @@ from seiko.campaign.sampler import Sampler
 from seiko.designs import Design
 from seiko.diffusion import MaskedDiffusion, Noise, State
 
-__all__ = ["Editable", "choose_parents", "editable", "held_fast", "ingest", "masked_process"]
+__all__ = [
+    "Editable",
+    "choose_parents",
+    "editable",
+    "filled_up",
+    "held_fast",
+    "ingest",
+    "masked_process",
+    "of_varying_length",
+]
 
 _PARENT = 11  # sub-stream: which design
 
@@ -47,6 +56,26 @@ def masked_process(sampler: Sampler, who: str) -> MaskedDiffusion:
     if not isinstance(process, MaskedDiffusion):
         raise TypeError(f"{who} needs a masked diffusion model, this one uses {type(process).__name__}")
     return process
+
+
+def of_varying_length(sampler: Sampler, who: str) -> tuple[MaskedDiffusion, Editable, int]:
+    """Return process and model of designs that need not have one length, and the letter that fills short ones up.
+
+    Raises:
+        TypeError: If the model is no masked diffusion model, or its designs have one length; names who asks.
+    """
+    process, model = masked_process(sampler, who), editable(sampler, who)
+    if model.filler is None:
+        raise TypeError(f"{who} changes the length, and this model's designs have one length: choose Remask")
+    return process, model, model.filler
+
+
+def filled_up(rows: Iterable[Sequence[int | None]], like: State, filler: int, mask: int) -> State:
+    """Return rows as states in the shape of others: None is masked, and short ones are filled up."""
+    start = torch.full_like(like, filler)
+    for i, row in enumerate(rows):
+        start[i, : len(row)] = torch.tensor([mask if letter is None else letter for letter in row])
+    return start
 
 
 def choose_parents(
@@ -100,8 +129,10 @@ def editable(sampler: Sampler, who: str) -> Editable:
     return sampler.model
 
 
-def held_fast(model: Editable, parents: Int64[Tensor, "b l"], keep: str) -> Tensor:
-    """Return `[b, L]`, True where a letter holds an atom of the substructure that must stay."""
+def held_fast(model: Editable, parents: Int64[Tensor, "b l"], keep: str | None) -> Tensor:
+    """Return `[b, L]`, True where a letter holds an atom of the substructure that must stay; nowhere without one."""
+    if keep is None:
+        return torch.zeros_like(parents, dtype=torch.bool)
     unique, which = torch.unique(parents, dim=0, return_inverse=True)
     held = torch.tensor([model.holding(row, keep) for row in unique.tolist()], device=parents.device)
     return held[which]

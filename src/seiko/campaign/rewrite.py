@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from seiko.campaign.candidates import Labelled, check_share
-from seiko.campaign.parents import choose_parents, editable, held_fast, masked_process
+from seiko.campaign.parents import choose_parents, filled_up, held_fast, of_varying_length
 from seiko.campaign.sampler import Sampler
 from seiko.diffusion import Noise, State
 
@@ -67,25 +65,18 @@ class Rewrite:
             TypeError: If the model is not a masked diffusion model, or its designs have one length.
             ValueError: If a hit is none of the model's designs.
         """
-        process, model = masked_process(sampler, "Rewrite"), editable(sampler, "Rewrite")
-        if model.filler is None:
-            raise TypeError("Rewrite changes the length, and this model's designs have one length: choose Remask")
+        process, model, filler = of_varying_length(sampler, "Rewrite")
         parents = choose_parents(sampler, labelled.x, labelled.y, self.best, self.hits, noise)
         if parents is None:
             return None
-        held = torch.zeros_like(parents, dtype=torch.bool)
-        if self.keep is not None:
-            held = held_fast(model, parents, self.keep)
+        held = held_fast(model, parents, self.keep)
         u = noise.fold_in(_SPAN).uniform((3,))
-        spelt = parents != model.filler  # the filling may stand between letters, too
-        rows = [
+        spelt = parents != filler  # the filling may stand between letters, too
+        rows = (
             self._rewritten(parent[some].tolist(), fixed[some].tolist(), numbers.tolist(), len(parent))
             for parent, some, fixed, numbers in zip(parents, spelt, held, u, strict=True)
-        ]
-        start = torch.full_like(parents, model.filler)
-        for i, row in enumerate(rows):
-            start[i, : len(row)] = torch.tensor([process.mask_token if token is None else token for token in row])
-        return sampler.draw(noise, start)
+        )
+        return sampler.draw(noise, filled_up(rows, parents, filler, process.mask_token))
 
     def _rewritten(self, row: list[int], held: list[bool], u: list[float], length: int) -> list[int | None]:
         """Return a row with None for each letter that is to be drawn; the row as it is if all of it must stay."""

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from seiko.campaign.candidates import Labelled, check_share
-from seiko.campaign.parents import choose_parents, editable, held_fast, masked_process
+from seiko.campaign.parents import choose_parents, filled_up, held_fast, of_varying_length
 from seiko.campaign.sampler import Sampler
 from seiko.diffusion import Noise, State
 
@@ -67,23 +65,18 @@ class Splice:
             TypeError: If the model is not a masked diffusion model, or its designs have one length.
             ValueError: If a hit is none of the model's designs.
         """
-        process, model = masked_process(sampler, "Splice"), editable(sampler, "Splice")
-        if model.filler is None:
-            raise TypeError("Splice changes the length, and this model's designs have one length: choose Remask")
+        process, model, filler = of_varying_length(sampler, "Splice")
         heads = choose_parents(sampler, labelled.x, labelled.y, self.best, self.hits, noise)
         tails = choose_parents(sampler, labelled.x, labelled.y, self.best, self.hits, noise.fold_in(_OTHER))
         if heads is None or tails is None:
             return None
-        held = torch.zeros_like(heads, dtype=torch.bool)
-        if self.keep is not None:
-            held = held_fast(model, heads, self.keep)
-        start = torch.full_like(heads, model.filler)
-        for i, u in enumerate(noise.fold_in(_CUT).uniform((3,)).tolist()):
-            spelt = heads[i] != model.filler  # the filling may stand between letters, too
-            head, tail = heads[i][spelt].tolist(), tails[i][tails[i] != model.filler].tolist()
-            row = self._spliced(head, held[i][spelt].tolist(), tail, u, heads.shape[1])
-            start[i, : len(row)] = torch.tensor([process.mask_token if token is None else token for token in row])
-        return sampler.draw(noise, start)
+        held = held_fast(model, heads, self.keep)
+        rows = []
+        for head, fixed, tail, u in zip(heads, held, tails, noise.fold_in(_CUT).uniform((3,)), strict=True):
+            spelt = head != filler  # the filling may stand between letters, too
+            ends = tail[tail != filler].tolist()
+            rows.append(self._spliced(head[spelt].tolist(), fixed[spelt].tolist(), ends, u.tolist(), len(head)))
+        return sampler.draw(noise, filled_up(rows, heads, filler, process.mask_token))
 
     def _spliced(
         self, head: list[int], held: list[bool], tail: list[int], u: list[float], length: int

@@ -167,10 +167,18 @@ def pmo(calls: int, tasks: Sequence[str], prior: str) -> protocols.Protocol:
     if unknown := [task for task in tasks if task not in PMO_TASKS]:
         raise ValueError(f"no PMO task is called {unknown[0]!r}; there are {', '.join(PMO_TASKS)}")
     chosen = tuple(dict.fromkeys(tasks)) or PMO_TASKS
+
+    def make(method: str, seed: int, folder: Path, quick: bool, before: Mapping[str, Any]) -> dict[str, Any]:
+        return _all_tasks(METHODS[method], seed, folder, quick, calls, chosen, prior, before.get("tasks", {}))
+
+    def whole(method: str) -> protocols.Method:
+        return lambda seed, folder, quick: make(method, seed, folder, quick, {})
+
     return protocols.Protocol(
         f"PMO: {len(chosen)} task{'s' if len(chosen) > 1 else ''}, {calls:,} calls each",
-        {name: _all_tasks(solver, calls, chosen, prior) for name, solver in METHODS.items()},
+        {name: whole(name) for name in METHODS},
         (*SUMMED, "risen", "seconds", "longest", *(f"tasks.{task}.{key}" for task in chosen for key in TASK_KEYS)),
+        parts=make,
     )
 
 
@@ -178,17 +186,27 @@ TASK_KEYS = ("auc10", "top10", "best", "fresh_mean")
 """What is summarised over seeds for each task."""
 
 
-def _all_tasks(solver: Solver, calls: int, tasks: Sequence[str], prior: str) -> protocols.Method:
-    def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
-        allowed = QUICK_CALLS if quick else calls
-        records = {}
-        for task in tasks:
-            place = folder / f"{task}-{allowed}"
-            setting = Setting(task=task, calls=allowed, seed=seed, folder=place, quick=quick, prior=prior)
-            records[task] = solver(setting)
-        return _record(records, seed)
-
-    return method
+def _all_tasks(
+    solver: Solver,
+    seed: int,
+    folder: Path,
+    quick: bool,
+    calls: int,
+    tasks: Sequence[str],
+    prior: str,
+    before: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the record of a seed, whose tasks with as many calls in an earlier one are not run again."""
+    allowed = QUICK_CALLS if quick else calls
+    records = {}
+    for task in tasks:
+        if task in before and before[task]["calls"] == allowed:
+            records[task] = before[task]
+            continue
+        place = folder / f"{task}-{allowed}"
+        setting = Setting(task=task, calls=allowed, seed=seed, folder=place, quick=quick, prior=prior)
+        records[task] = solver(setting)
+    return _record(records, seed)
 
 
 def _record(records: Mapping[str, dict[str, Any]], seed: int) -> dict[str, Any]:
