@@ -35,6 +35,7 @@ _KNOWN = 1e-6  # least variance that a known noise counts for
 _WIDTH = 1.0  # standard deviation of the prior of a log hyperparameter, nats
 _PERTURBATION = 1.0
 _HOPELESS = 1e10  # nats a label
+_UNTIL = {"maxiter": 100, "ftol": 1e-6}  # relative: more digits of the evidence do not move a posterior (docs/log.md)
 _MEAN_WIDTH = 2.0  # standard deviation of the prior of the mean, standard units
 
 
@@ -160,7 +161,7 @@ def tune(
     best: tuple[float, NDArray[np.float64]] | None = None
     for attempt in range(1 + (restarts if kernel.start else 0)):
         shift = torch.randn(len(first), generator=generator, dtype=torch.float64).numpy() * _PERTURBATION
-        found = minimize(loss, first + (attempt > 0) * shift, jac=True, method="L-BFGS-B", options={"maxiter": 100})
+        found = minimize(loss, first + (attempt > 0) * shift, jac=True, method="L-BFGS-B", options=_UNTIL)
         if best is None or float(found.fun) < best[0]:
             best = float(found.fun), found.x
     if best is None or best[0] >= _HOPELESS:
