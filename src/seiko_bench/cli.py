@@ -83,7 +83,9 @@ def bench(
         bool, typer.Option("--keep", help="Seeds, and tasks of pmo, that OUT has the results of are not run again.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder of the result files.")] = Path("benchmarks/results"),
-    figures: Annotated[Path | None, typer.Option(help="Folder of the figures of theory; without it, OUT.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder of the figures of theory and pmo; without it, OUT.")
+    ] = None,
     seconds: Annotated[
         float, typer.Option(min=0.1, help="Processor time of each update in theory's fixed-* and estimators.")
     ] = SECONDS,
@@ -154,6 +156,10 @@ def bench(
         compared = compare(out)
         if compared is not None:
             print(compared)
+        from seiko_bench.molecules.figures import figures as draw_pmo
+
+        for path in draw_pmo(out, figures or out):
+            print(path)
 
 
 def _of_the_ledger(name: str, only: list[str], quick: bool, out: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from typer.testing import CliRunner, Result
 
 from seiko.campaign import Campaign, Everything, Fresh, Library, Recipe, Remask
@@ -19,6 +20,7 @@ from seiko.models import Architecture
 from seiko.models.masked_lm import TokenIds, save_language_model
 from seiko.updates import Guidance
 from seiko_bench import cli
+from seiko_bench.molecules import figures as figures_module
 from seiko_bench.molecules import known, qed
 from seiko_bench.molecules import pmo as pmo_module
 from seiko_bench.molecules import prior as prior_module
@@ -229,6 +231,29 @@ def test_pairs_by_task_and_seed() -> None:
     assert paired(runs((0.5, 0.3)), [])["sum"] is None
 
 
+def test_the_figure_shows_what_was_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(method: str, values: list[dict[str, Any]]) -> None:
+        (tmp_path / f"pmo-{method}.json").write_text(json.dumps({"method": method, "runs": values}))
+
+    write("seiko", runs((0.5, 0.3), (0.7, 0.3)))
+    assert figures_module.figures(tmp_path, tmp_path) == [], "there is nothing to compare with"
+    write("random", [{"seed": 0, "tasks": {"b": {"auc10": 0.4}}}])
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures_module, "draw_png", lambda draw, size, dpi, path: (draw(new(drawn)), path)[1])
+    assert figures_module.figures(tmp_path, tmp_path / "docs") == [tmp_path / "docs" / "pmo.png"]
+    (axes,) = drawn[0].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"], "seiko's largest lead on top"
+    dots = {line.get_label(): list(line.get_xdata()) for line in axes.lines if line.get_marker() == "o"}
+    assert dots == {"seiko": pytest.approx([0.3, 0.6]), "random": [0.4]}
+    bars = [list(line.get_xdata()) for line in axes.lines if line.get_marker() != "o"]
+    assert bars == [[0.3, 0.3], [0.5, 0.7], [0.4, 0.4]], "from the least to the largest seed"
+
+
+def new(figures: list[Figure]) -> Figure:
+    figures.append(Figure())
+    return figures[-1]
+
+
 def test_tasks_that_are_known_are_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = []
 
@@ -279,7 +304,9 @@ def test_the_command_writes_files_pairs_and_the_page(
     monkeypatch.setitem(pmo_module.METHODS, "seiko", pmo_module.METHODS["graph-ga"])
     result = CliRunner().invoke(cli.app, ["pmo", *arguments, "--methods", "seiko,random"])
     assert result.exit_code == 0, result.output
-    assert result.stdout.split() == ["results/pmo-seiko.json", "results/pmo-random.json", "results/paired-pmo.json"]
+    files = ["results/pmo-seiko.json", "results/pmo-random.json", "results/paired-pmo.json", "results/pmo.png"]
+    assert result.stdout.split() == files
+    assert (tmp_path / "results" / "pmo.png").read_bytes().startswith(b"\x89PNG")
     found = json.loads((tmp_path / "results" / "pmo-random.json").read_text())
     assert found["command"] == "seiko bench pmo --seeds 2 --methods random --quick --calls 500 --tasks median1,qed"
     assert found["benchmark"] == "PMO: 2 tasks, 500 calls each"
