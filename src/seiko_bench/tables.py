@@ -48,7 +48,8 @@ COLUMNS = {
         "seconds": "seconds a run",
     },
     "pmo": {
-        "auc10": "AUC top-10, sum over tasks",
+        "ran": "tasks run",
+        "auc10": "AUC top-10, sum over these",
         "auc1": "AUC top-1",
         "auc100": "AUC top-100",
         "top10": "top-10 at the end",

@@ -177,7 +177,14 @@ def pmo(calls: int, tasks: Sequence[str], prior: str) -> protocols.Protocol:
     return protocols.Protocol(
         f"PMO: {len(chosen)} task{'s' if len(chosen) > 1 else ''}, {calls:,} calls each",
         {name: whole(name) for name in METHODS},
-        (*SUMMED, "risen", "seconds", "longest", *(f"tasks.{task}.{key}" for task in chosen for key in TASK_KEYS)),
+        (
+            "ran",
+            *SUMMED,
+            "risen",
+            "seconds",
+            "longest",
+            *(f"tasks.{task}.{key}" for task in chosen for key in TASK_KEYS),
+        ),
         parts=make,
     )
 
@@ -213,7 +220,8 @@ def _record(records: Mapping[str, dict[str, Any]], seed: int) -> dict[str, Any]:
     """Return sums over tasks beside the tasks themselves.
 
     Returns:
-        auc1, ..., top100: Summed over tasks.
+        ran: How many tasks.
+        auc1, ..., top100: Summed over them.
         risen: Tasks in which the mean of the model's fresh samples lies above the library's; None without a model.
         seconds, longest: In all, and of the longest task.
     """
@@ -222,6 +230,7 @@ def _record(records: Mapping[str, dict[str, Any]], seed: int) -> dict[str, Any]:
     risen = [fresh is not None and fresh > library for fresh, library in means]
     return {
         "seed": seed,
+        "ran": len(rows),
         **{key: sum(row[key] for row in rows) for key in SUMMED},
         "risen": sum(risen) if means else None,
         "seconds": round(sum(row["seconds"] for row in rows), 1),
