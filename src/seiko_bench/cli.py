@@ -80,7 +80,8 @@ def bench(
     threads: Annotated[int, typer.Option(min=1, help="Threads of each run; results depend on it in the digits.")] = 1,
     runs: Annotated[Path | None, typer.Option(help="Keep run folders here; an interrupted benchmark goes on.")] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Seeds, and tasks of pmo, that OUT has the results of are not run again.")
+        bool,
+        typer.Option("--keep", help="Seeds that OUT holds stay, and are not run again; nor are the tasks of pmo."),
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder of the result files.")] = Path("benchmarks/results"),
     figures: Annotated[
@@ -101,6 +102,8 @@ def bench(
     protocol = _protocol(name, options)
     chosen = _chosen(name, protocol, methods)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    known = {method: _before(out / f"{name}-{method}.json", protocol) for method in chosen if keep}
+    wanted = {method: sorted({*range(seeds), *known.get(method, ())}) for method in chosen}
     folder = runs or Path(tempfile.mkdtemp(prefix="seiko-bench-"))
     out.mkdir(parents=True, exist_ok=True)
     columns = (
@@ -112,9 +115,9 @@ def bench(
     )
     with Progress(*columns, console=_console) as progress, ProcessPoolExecutor(workers) as pool:
         for method in chosen:
-            task = progress.add_task(f"{name} {method}", total=seeds)
+            task = progress.add_task(f"{name} {method}", total=len(wanted[method]))
             path = out / f"{name}-{method}.json"
-            before = _before(path, protocol) if keep else {}
+            before = known.get(method, {})
             futures = [
                 pool.submit(
                     _one,
@@ -127,13 +130,15 @@ def bench(
                     options,
                     before.get(seed),
                 )
-                for seed in range(seeds)
+                for seed in wanted[method]
             ]
             records = []
             for future in futures:
                 records.append(future.result())
                 progress.advance(task)
-            command = f"seiko bench {name} --seeds {seeds} --methods {method}{' --quick' if quick else ''}"
+            command = (
+                f"seiko bench {name} --seeds {wanted[method][-1] + 1} --methods {method}{' --quick' if quick else ''}"
+            )
             command += options.written(name, method)
             if threads != 1:
                 command += f" --threads {threads}"

@@ -110,6 +110,8 @@ def test_seeds_that_are_there_are_kept(
             run.pop("seconds")
     assert once == twice
     path = tmp_path / "twice" / "ehrlich-genetic.json"
+    assert bench(*genetic, "--seeds", "1", "--keep", "--out", "twice").exit_code == 0
+    assert [run["seed"] for run in json.loads(path.read_text())["runs"]] == [0, 1, 2], "none is thrown away"
     path.write_text(json.dumps(once | {"benchmark": "another"}))
     result = bench(*genetic, "--seeds", "4", "--keep", "--out", "twice")
     assert result.exit_code == 2

@@ -42,7 +42,7 @@ __all__ = ["pmo"]
 
 ROUNDS = 20
 SMALLER: Mapping[str, Any] = {"steps": 1, "final_steps": 16, "samples": 128, "pool": 600}
-"""A round of 50 calls is given less work than one of 200, so that a task takes some 7 minutes of one core."""
+"""A round of 50 calls is given less work than one of 200, so that a task takes some ten minutes of one core."""
 LOOK = 64
 QUICK_CALLS = 24
 RECORD = "record.json"
