@@ -85,7 +85,7 @@ def bench(
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder of the result files.")] = Path("benchmarks/results"),
     figures: Annotated[
-        Path | None, typer.Option(help="Folder of the figures of theory and pmo; without it, OUT.")
+        Path | None, typer.Option(help="Folder of the figures of theory, pmo, digits and estimators; without it, OUT.")
     ] = None,
     seconds: Annotated[
         float, typer.Option(min=0.1, help="Processor time of each update in theory's fixed-* and estimators.")
@@ -155,6 +155,11 @@ def bench(
         found = reached(out)
         if found is not None:
             print(found)
+    if name in ("digits", "estimators"):
+        from seiko_bench.images.figures import figures as draw_images
+
+        for path in draw_images(out, figures or out):
+            print(path)
     if name == "pmo":
         from seiko_bench.molecules.compare import compare
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seiko_bench.images.tables import sections as image_sections
 from seiko_bench.ledger_tables import ledger_tables
 from seiko_bench.molecules.tables import more
 from seiko_bench.speed.tables import sections
@@ -127,10 +128,20 @@ def page(results: Path) -> str:
             parts.append(_rounds(found))
         for text, header, rows in more(name, found):
             parts += [f"{text}\n", _table(header, rows)]
-    parts += _theory(results) + _speed(results)
+    parts += _theory(results) + _images(results) + _speed(results)
     for heading, header, rows, text in ledger_tables(results):
         parts += [f"## {heading}\n", _table(header, rows), text]
     return "\n".join(parts)
+
+
+def _images(results: Path) -> list[str]:
+    """Return the sections on images, as far as there are files."""
+    parts: list[str] = []
+    for heading, text, header, rows, commands in image_sections(results):
+        parts += [f"## {heading}\n"] if heading else []
+        parts += [f"{text}\n", _table(header, rows)]
+        parts += ["Commands:\n\n" + "\n".join(f"    {command}" for command in commands) + "\n"] if commands else []
+    return parts
 
 
 def _speed(results: Path) -> list[str]:

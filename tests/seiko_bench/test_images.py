@@ -14,6 +14,8 @@ pytest.importorskip("PIL")
 from seiko_bench.images.data import held_out_digits, training_digits
 from seiko_bench.images.digits import ADAPTIVE, digits
 from seiko_bench.images.estimators import METHODS, compare, estimators
+from seiko_bench.images.figures import figures
+from seiko_bench.tables import page
 
 
 def test_digits_has_the_methods_of_the_paper() -> None:
@@ -68,6 +70,66 @@ def test_the_comparison_says_when_each_update_was_where_the_full_window_ended(tm
     assert seed["seconds"] == {"full": 20, "window": 3, "ppo": None}
     assert seed["of_full"] == {"full": 1.0, "window": 0.15, "ppo": None}
     assert next(iter(METHODS)) == "full"
+
+
+def test_tables_and_figures_say_what_the_files_say(tmp_path: Path) -> None:
+    def estimate(value: float) -> dict[str, Any]:
+        return {"median": {"value": value, "low": value - 0.25, "high": value + 0.25}}
+
+    def digits_file(name: str, means: list[float]) -> None:
+        runs = [
+            {
+                "seed": seed,
+                "thickness": {
+                    "mean_1000": mean,
+                    "curve": [
+                        {
+                            "labels": labels,
+                            "mean": mean * labels / 1000,
+                            "accuracy": 0.9,
+                            "shift": None if not labels else 1.0,
+                        }
+                        for labels in (0, 1000)
+                    ],
+                },
+            }
+            for seed, mean in enumerate(means)
+        ]
+        written = {
+            "method": name,
+            "benchmark": "MNIST",
+            "command": f"seiko bench digits --methods {name}",
+            "runs": runs,
+        }
+        summary = {"thickness.mean_1000": estimate(means[0]), "thickness.seconds": estimate(60.25)}
+        (tmp_path / f"digits-{name}.json").write_text(json.dumps(written | {"summary": summary}))
+
+    def estimators_file(name: str, seconds: float | None) -> None:
+        curve = [{"seconds": s, "objective": 1.0 + s, "kl": s / 2} for s in (0.0, 4.0)]
+        record = {"seed": 0, "rate": 1e-4, "runs": [{"rate": 1e-4, "curve": curve}]}
+        summary = {"objective": estimate(5.0), "kl": estimate(2.0), "seconds_a_step": estimate(1.5)}
+        written = {"method": name, "benchmark": "updates", "command": "seiko bench estimators", "runs": [record]}
+        (tmp_path / f"estimators-{name}.json").write_text(json.dumps(written | {"summary": summary}))
+        reached[name] = seconds
+
+    assert figures(tmp_path, tmp_path) == []
+    assert "MNIST" not in page(tmp_path)
+    reached: dict[str, float | None] = {}
+    digits_file("greedy", [3.0, 3.5, 9.0])  # the third seed has no partner
+    digits_file("seiko-ucb", [4.0, 4.0])
+    estimators_file("full", 4.0)
+    estimators_file("ppo", None)
+    seeds = [{"seed": 0, "seconds": reached, "of_full": {"full": 1.0, "ppo": None}}]
+    (tmp_path / "estimators.json").write_text(json.dumps({"share": 0.9, "seeds": seeds}))
+    text = page(tmp_path)
+    ours, greedy = (line for line in text.splitlines() if line.startswith(("| seiko-ucb", "| greedy")))
+    assert ours.startswith("| seiko-ucb | 2 | — | — | — | 4.000 [3.750, 4.250] | — |")
+    assert greedy.startswith("| greedy | 3 | — | — | — | 3.000 [2.750, 3.250] | -0.750 [-1.000, -0.500] |")
+    assert (
+        "| full | 1 | 1.50 [1.25, 1.75] | 0.0001 | 5.000 [4.750, 5.250] | 2.000 [1.750, 2.250] | 4.0 | 1.00 |" in text
+    )
+    assert "| never | never |" in text
+    assert [path.name for path in figures(tmp_path, tmp_path)] == ["digits-labels.png", "estimators.png"]
 
 
 def test_the_data_are_the_real_ones(data_dir: Path) -> None:
