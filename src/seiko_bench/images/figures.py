@@ -22,6 +22,7 @@ from seiko_bench.images.found import digits_found, estimators_found, tasks_of
 __all__ = ["figures"]
 
 DPI = 150
+COLOURS = ("blue", "sky", "purple", "green", "muted", "vermilion", "orange")  # neighbours far from each other
 FIRST = "seiko-ucb"
 SHOWN = {
     "mean": "mean true reward",
@@ -58,9 +59,9 @@ def _draw_digits(figure: Figure, found: list[dict[str, Any]], tasks: list[str]) 
                 _by_labels(axes, curves, key, result["method"], at)
             axes.set_xlabel("labels bought")
             axes.set_ylabel(words)
-        row[0].set_title(task, pad=22 if task == tasks[0] else 6)
+        row[0].set_title(task)
     handles, names = grid[0][0].get_legend_handles_labels()
-    grid[0][0].legend(handles, names, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=len(names))
+    figure.legend(handles, names, loc="outside upper left", ncols=len(names))
 
 
 def _by_labels(axes: Axes, curves: list[list[dict[str, Any]]], key: str, method: str, at: int) -> None:
@@ -82,7 +83,7 @@ def _by_labels(axes: Axes, curves: list[list[dict[str, Any]]], key: str, method:
 def _draw_estimators(figure: Figure, found: list[dict[str, Any]]) -> None:
     left, right = figure.subplots(1, 2, sharey=True)
     for at, result in enumerate(found):
-        colour = LIGHT[(*SOURCES, "muted")[at % (len(SOURCES) + 1)]]
+        colour = LIGHT[COLOURS[at % len(COLOURS)]]
         for which, run in enumerate(result["runs"]):
             curve = next(one["curve"] for one in run["runs"] if one["rate"] == run["rate"])
             gained = [row["objective"] - curve[0]["objective"] for row in curve]
@@ -92,7 +93,8 @@ def _draw_estimators(figure: Figure, found: list[dict[str, Any]]) -> None:
     left.set_xlabel("processor seconds of the update")
     right.set_xlabel("path KL from the pretrained model, nats")
     left.set_ylabel("mean objective gained, reward standard deviations")
-    left.legend(loc="lower left", bbox_to_anchor=(0, 1.03), ncols=len(found))
+    handles, names = left.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper left", ncols=len(names))
 
 
 if __name__ == "__main__":
