@@ -76,7 +76,7 @@ def test_tables_and_figures_say_what_the_files_say(tmp_path: Path) -> None:
     def estimate(value: float) -> dict[str, Any]:
         return {"median": {"value": value, "low": value - 0.25, "high": value + 0.25}}
 
-    def digits_file(name: str, means: list[float]) -> None:
+    def digits_file(name: str, means: list[float | None]) -> None:
         runs = [
             {
                 "seed": seed,
@@ -85,7 +85,7 @@ def test_tables_and_figures_say_what_the_files_say(tmp_path: Path) -> None:
                     "curve": [
                         {
                             "labels": labels,
-                            "mean": mean * labels / 1000,
+                            "mean": None if mean is None else mean * labels / 1000,
                             "accuracy": 0.9,
                             "shift": None if not labels else 1.0,
                         }
@@ -101,7 +101,7 @@ def test_tables_and_figures_say_what_the_files_say(tmp_path: Path) -> None:
             "command": f"seiko bench digits --methods {name}",
             "runs": runs,
         }
-        summary = {"thickness.mean_1000": estimate(means[0]), "thickness.seconds": estimate(60.25)}
+        summary = {"thickness.mean_1000": estimate(means[0] or 0.0), "thickness.seconds": estimate(60.25)}
         (tmp_path / f"digits-{name}.json").write_text(json.dumps(written | {"summary": summary}))
 
     def estimators_file(name: str, seconds: float | None) -> None:
@@ -115,21 +115,32 @@ def test_tables_and_figures_say_what_the_files_say(tmp_path: Path) -> None:
     assert figures(tmp_path, tmp_path) == []
     assert "MNIST" not in page(tmp_path)
     reached: dict[str, float | None] = {}
-    digits_file("greedy", [3.0, 3.5, 9.0])  # the third seed has no partner
-    digits_file("seiko-ucb", [4.0, 4.0])
+    digits_file("greedy", [3.0, 3.5, 9.0, 9.0])  # the third seed's partner has no mean, the fourth seed no partner
+    digits_file("seiko-ucb", [4.0, 4.0, None])
     estimators_file("full", 4.0)
     estimators_file("ppo", None)
     seeds = [{"seed": 0, "seconds": reached, "of_full": {"full": 1.0, "ppo": None}}]
     (tmp_path / "estimators.json").write_text(json.dumps({"share": 0.9, "seeds": seeds}))
     text = page(tmp_path)
     ours, greedy = (line for line in text.splitlines() if line.startswith(("| seiko-ucb", "| greedy")))
-    assert ours.startswith("| seiko-ucb | 2 | — | — | — | 4.000 [3.750, 4.250] | — |")
-    assert greedy.startswith("| greedy | 3 | — | — | — | 3.000 [2.750, 3.250] | -0.750 [-1.000, -0.500] |")
+    assert ours.startswith("| seiko-ucb | 3 | — | — | — | 4.000 [3.750, 4.250] | — |")
+    assert greedy.startswith("| greedy | 4 | — | — | — | 3.000 [2.750, 3.250] | -0.750 [-1.000, -0.500] |")
     assert (
         "| full | 1 | 1.50 [1.25, 1.75] | 0.0001 | 5.000 [4.750, 5.250] | 2.000 [1.750, 2.250] | 4.0 | 1.00 |" in text
     )
     assert "| never | never |" in text
     assert [path.name for path in figures(tmp_path, tmp_path)] == ["digits-labels.png", "estimators.png"]
+
+
+def test_the_page_takes_quick_files_and_tasks_that_a_method_lacks(tmp_path: Path) -> None:
+    curve = [{"labels": labels, "mean": 2.0, "accuracy": 0.9, "shift": 0.1} for labels in (0, 20)]
+    for name, task in (("seiko-ucb", "incompressibility"), ("greedy", "thickness")):
+        runs = [{"seed": 0, task: {"mean_20": 2.0, "curve": curve}}]
+        written = {"method": name, "benchmark": "MNIST", "command": "seiko bench digits --quick", "runs": runs}
+        (tmp_path / f"digits-{name}.json").write_text(json.dumps(written | {"summary": {}}))
+    rows = [line for line in page(tmp_path).splitlines() if line.startswith(("| seiko-ucb", "| greedy"))]
+    assert rows == [f"| {name} | 1 |{' — |' * 9}" for name in ("seiko-ucb", "greedy")]
+    assert len(figures(tmp_path, tmp_path)) == 1
 
 
 def test_the_data_are_the_real_ones(data_dir: Path) -> None:

@@ -17,13 +17,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seiko.report.style import LIGHT, SOURCES, draw_png
-from seiko_bench.images.found import digits_found, estimators_found, tasks_of
+from seiko_bench.images.found import OURS, digits_found, estimators_found, tasks_of
 
 __all__ = ["figures"]
 
 DPI = 150
 COLOURS = ("blue", "sky", "purple", "green", "muted", "vermilion", "orange")  # neighbours far from each other
-FIRST = "seiko-ucb"
 SHOWN = {
     "mean": "mean true reward",
     "accuracy": "share taken for the digit asked for",
@@ -60,8 +59,8 @@ def _draw_digits(figure: Figure, found: list[dict[str, Any]], tasks: list[str]) 
             axes.set_xlabel("labels bought")
             axes.set_ylabel(words)
         row[0].set_title(task)
-    handles, names = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper left", ncols=len(names))
+    lines = {line.get_label(): line for axes in grid[:, 0] for line in axes.get_lines()}  # a task may lack methods
+    figure.legend(list(lines.values()), list(lines), loc="outside upper left", ncols=len(lines))
 
 
 def _by_labels(axes: Axes, curves: list[list[dict[str, Any]]], key: str, method: str, at: int) -> None:
@@ -76,7 +75,7 @@ def _by_labels(axes: Axes, curves: list[list[dict[str, Any]]], key: str, method:
     axes.fill_between(
         labels, [min(values[x]) for x in labels], [max(values[x]) for x in labels], color=colour, alpha=0.12, lw=0
     )
-    width, size = (2.2, 4.5) if method == FIRST else (1.3, 3)
+    width, size = (2.2, 4.5) if method == OURS else (1.3, 3)
     axes.plot(labels, [median(values[x]) for x in labels], "o-", ms=size, lw=width, color=colour, label=method)
 
 

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["digits_found", "estimators_found", "tasks_of"]
+__all__ = ["OURS", "digits_found", "estimators_found", "tasks_of"]
+
+OURS = "seiko-ucb"
+"""The method of digits that the others are held against."""
 
 
 def digits_found(results: Path) -> list[dict[str, Any]]:
     """Return what `seiko bench digits` wrote into a folder, seiko's first."""
-    return _found(results, "digits", "seiko-ucb")
+    return _found(results, "digits", OURS)
 
 
 def estimators_found(results: Path) -> list[dict[str, Any]]:

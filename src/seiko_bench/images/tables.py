@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seiko_bench.images.found import digits_found, estimators_found, tasks_of
+from seiko_bench.images.found import OURS, digits_found, estimators_found, tasks_of
 from seiko_bench.statistics import paired_difference
 
 __all__ = ["sections"]
@@ -14,7 +14,6 @@ __all__ = ["sections"]
 Part: TypeAlias = tuple[str, str, list[str], list[list[str]], list[str]]
 """A heading, empty where the one before goes on, a sentence, the header and rows of a table, and commands."""
 
-OURS = "seiko-ucb"
 LABELS = (0, 250, 500, 1000)
 UNITS = {"incompressibility": "kB as JPEG", "thickness": "pixels"}
 
@@ -63,11 +62,10 @@ def _digits(results: Path) -> list[Part]:
 
 
 def _less(result: dict[str, Any], ours: dict[str, Any], task: str) -> str:
-    """Return a method's mean at the last number of labels less seiko's, paired by seed."""
-    theirs, own = (
-        {run["seed"]: run[task][f"mean_{LABELS[-1]}"] for run in of["runs"] if task in run} for of in (result, ours)
-    )
-    seeds = sorted(set(theirs) & set(own))
+    """Return a method's mean at the last number of labels less seiko's, paired by seed, where both are known."""
+    key = f"mean_{LABELS[-1]}"
+    theirs, own = ({run["seed"]: run.get(task, {}).get(key) for run in of["runs"]} for of in (result, ours))
+    seeds = [seed for seed, mean in theirs.items() if mean is not None and own.get(seed) is not None]
     if not seeds:
         return "—"
     mean = paired_difference([theirs[seed] for seed in seeds], [own[seed] for seed in seeds]).mean
