@@ -56,8 +56,9 @@ class Child:
         self._lines: queue.Queue[bytes | None] = queue.Queue(maxsize=10_000)
         self._told: list[bytes] = []
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._read_output, self._read_errors)]
-        for thread in self._threads:
+        self._readers = [threading.Thread(target=work, daemon=True) for work in (self._read_output, self._read_errors)]
+        self._writers: list[threading.Thread] = []
+        for thread in self._readers:
             thread.start()
 
     def __enter__(self) -> Child:
@@ -72,7 +73,7 @@ class Child:
         """Write to its standard input, from another thread: it may answer before it has read all."""
         thread = threading.Thread(target=self._write, args=(data, close), daemon=True)
         thread.start()
-        self._threads.append(thread)
+        self._writers.append(thread)
 
     def line(self, deadline: float) -> bytes | None:
         """Return its next line of output with the line's end; None at the end of all output.
@@ -122,14 +123,11 @@ class Child:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        for thread in self._threads:
-            thread.join(1.0)
-        if any(thread.is_alive() for thread in self._threads):
-            return  # a daemon that left the group holds a pipe open: closing ours would wait for it
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                with suppress(OSError, ValueError):
-                    stream.close()
+        for thread in (*self._readers, *self._writers):
+            thread.join(1.0)  # not for ever: a daemon that left the group may hold a pipe open
+        if self._process.stdin is not None and not any(thread.is_alive() for thread in self._writers):
+            with suppress(OSError, ValueError):
+                self._process.stdin.close()
 
     def _write(self, data: bytes, close: bool) -> None:
         assert self._process.stdin is not None
@@ -141,8 +139,8 @@ class Child:
 
     def _read_output(self) -> None:
         assert self._process.stdout is not None
-        with suppress(OSError, ValueError):
-            while line := self._process.stdout.readline(LINE):
+        with suppress(OSError, ValueError), self._process.stdout as output:
+            while line := output.readline(LINE):
                 while not self._over.is_set():
                     with suppress(queue.Full):
                         self._lines.put(line, timeout=0.2)
@@ -154,6 +152,6 @@ class Child:
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None
-        with suppress(OSError, ValueError):
-            while part := self._process.stderr.read1(4096):  # type: ignore[attr-defined]
+        with suppress(OSError, ValueError), self._process.stderr as errors:
+            while part := errors.read1(4096):  # type: ignore[attr-defined]
                 self._told = [b"".join([*self._told, part])[-4 * TAIL :]]

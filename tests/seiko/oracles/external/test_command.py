@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from seiko.designs import Design
 from seiko.oracles import Command, Label, Oracle, OracleFailed, StreamingOracle
+from seiko.oracles.external.process import Child
 
 VALUES = [0.5, 1.0, 0.0, 0.25, 0.25]
 Counting = Callable[..., tuple[str, ...]]
@@ -97,6 +100,20 @@ def test_a_daemon_that_it_leaves_behind_does_not_hold_us(designs: list[Design]) 
     with pytest.raises(OracleFailed, match="it did not answer in time"):
         Command(arguments=(sys.executable, "-c", daemon), timeout=1.5)(designs)
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.filterwarnings("error")
+def test_when_such_a_daemon_has_ended_no_pipe_stays_open() -> None:
+    daemon = "import subprocess; subprocess.Popen(['sleep', '3'], start_new_session=True)"
+    before = set(threading.enumerate())
+    with Child((sys.executable, "-c", daemon)) as child:
+        assert child.exit_code(time.monotonic() + 20) == 0
+    readers = set(threading.enumerate()) - before
+    assert len(readers) == 2
+    del child
+    for reader in readers:
+        reader.join(20)
+    gc.collect()  # a pipe that nobody closed warns here, which fails the test
 
 
 def test_labels_come_before_the_program_ends_and_who_stops_listening_ends_it(
