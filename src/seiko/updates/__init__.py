@@ -24,6 +24,7 @@ from seiko.updates.guidance import Guidance, GuidedPolicy
 from seiko.updates.improve import Improvement, improve
 from seiko.updates.memory import MemoryDistill
 from seiko.updates.ppo import PPO
+from seiko.updates.schedule import Cosine, RateSchedule, Trapezoid
 from seiko.updates.smc import SMC
 from seiko.updates.sqdf import SQDF
 from seiko.updates.start import LearnedStart
@@ -39,6 +40,7 @@ __all__ = [
     "Anchor",
     "BiasedGradientWarning",
     "Comparing",
+    "Cosine",
     "DirectBackprop",
     "Distill",
     "FixedStrength",
@@ -53,11 +55,13 @@ __all__ = [
     "PreferenceDPO",
     "PreferenceUpdate",
     "Problem",
+    "RateSchedule",
     "Steered",
     "Steering",
     "StepReport",
     "Strength",
     "Tilt",
+    "Trapezoid",
     "Update",
     "UpdateState",
     "fold",

@@ -34,6 +34,7 @@ from torch import Tensor
 from seiko.diffusion import Conditioning, GaussianTransition, Noise, Policy, Trajectory, rollout
 from seiko.updates.base import SUBSET, Problem, StepReport, UpdateState, adam, choose_steps, descend, report
 from seiko.updates.lookahead import need_gaussian, objective_gradient
+from seiko.updates.schedule import CONSTANT, RateSchedule
 
 __all__ = ["AdjointMatching"]
 
@@ -44,12 +45,14 @@ class AdjointMatching:
 
     Args:
         learning_rate: Adam's.
+        schedule: How the rate runs over the steps of a round.
         share: Share of the steps that is learnt from, a fresh random subset each time. The adjoint passes through the
             anchors at every step all the same.
         max_grad_norm: Gradients are clipped to this norm.
     """
 
     learning_rate: float = 1e-3
+    schedule: RateSchedule = CONSTANT
     share: float = 1.0
     max_grad_norm: float = 1.0
 
@@ -59,7 +62,7 @@ class AdjointMatching:
 
     def init(self, policy: Policy[GaussianTransition]) -> UpdateState:
         """Return the optimiser's state."""
-        return adam(policy, self.learning_rate)
+        return adam(policy, self.learning_rate, self.schedule)
 
     def step(
         self,

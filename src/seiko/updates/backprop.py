@@ -47,6 +47,7 @@ from seiko.updates.base import (
     follow_gradient,
     report,
 )
+from seiko.updates.schedule import CONSTANT, RateSchedule
 from seiko.updates.stepwise import ascend_stepwise, draw_keeping
 
 __all__ = ["BiasedGradientWarning", "DirectBackprop"]
@@ -64,6 +65,7 @@ class DirectBackprop:
 
     Args:
         learning_rate: Adam's.
+        schedule: How the rate runs over the steps of a round.
         window: How many of the last steps carry the gradient; None for all. A pair (low, high) draws the number
             anew at each step, uniformly.
         max_grad_norm: Gradients are clipped to this norm.
@@ -75,6 +77,7 @@ class DirectBackprop:
     """
 
     learning_rate: float = 1e-3
+    schedule: RateSchedule = CONSTANT
     window: int | tuple[int, int] | None = None
     max_grad_norm: float = 1.0
     kept: int | None = None
@@ -93,7 +96,7 @@ class DirectBackprop:
 
     def init(self, policy: Policy[T]) -> UpdateState:
         """Return the optimiser's state."""
-        return adam(policy, self.learning_rate, self.weight_decay)
+        return adam(policy, self.learning_rate, self.schedule, self.weight_decay)
 
     def step(
         self, state: UpdateState, policy: Policy[T], problem: Problem[T], conditioning: Conditioning, noise: Noise

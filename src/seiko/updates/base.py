@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from seiko.diffusion import Conditioning, Noise, PerSample, Policy, Trajectory, Transition, step_kls
+from seiko.updates.schedule import CONSTANT, RateSchedule
 
 __all__ = [
     "Anchor",
@@ -139,17 +140,28 @@ class StepReport:
 
 @dataclass
 class UpdateState:
-    """What an update carries from step to step: the optimiser."""
+    """What an update carries from step to step.
+
+    Args:
+        optimiser: With the rates that it starts from.
+        schedule: How these run over a round.
+    """
 
     optimiser: torch.optim.Optimizer
+    schedule: RateSchedule = CONSTANT
+
+    def anneal(self, step: int, steps: int) -> None:
+        """Set the rate of a step, counted from 0, of so many."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.schedule.factor(step, steps)
 
 
 @runtime_checkable
 class Annealed(Protocol):
-    """The state of an update whose learning rate falls over a round."""
+    """The state of an update whose learning rate runs over a round."""
 
-    def anneal(self, done: float) -> None:
-        """Set the rate for a share of the round's steps done, from 0 to 1."""
+    def anneal(self, step: int, steps: int) -> None:
+        """Set the rate of a step, counted from 0, of so many."""
         ...
 
 
@@ -177,7 +189,9 @@ class Comparing(Protocol):
         ...
 
 
-def adam(policy: Policy[T], learning_rate: float, weight_decay: float = 0.0) -> UpdateState:
+def adam(
+    policy: Policy[T], learning_rate: float, schedule: RateSchedule = CONSTANT, weight_decay: float = 0.0
+) -> UpdateState:
     """Return a state with Adam over the policy's parameters, warning of what makes the update meaningless.
 
     With a weight decay it is AdamW, whose weights shrink by learning_rate * weight_decay a step.
@@ -196,8 +210,8 @@ def adam(policy: Policy[T], learning_rate: float, weight_decay: float = 0.0) -> 
             stacklevel=3,
         )
     if weight_decay:
-        return UpdateState(torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay))
-    return UpdateState(torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99)))
+        return UpdateState(torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay), schedule)
+    return UpdateState(torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99)), schedule)
 
 
 def choose_steps(steps: int, share: float, noise: Noise) -> list[int]:

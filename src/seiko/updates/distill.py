@@ -23,6 +23,7 @@ from torch import Tensor
 
 from seiko.diffusion import Conditioning, Noise, Policy, Trajectory, Transition, rollout
 from seiko.updates.base import SUBSET, Problem, StepReport, UpdateState, adam, choose_steps, descend, report
+from seiko.updates.schedule import CONSTANT, RateSchedule
 
 __all__ = ["Distill"]
 
@@ -35,6 +36,7 @@ class Distill:
 
     Args:
         learning_rate: Adam's.
+        schedule: How the rate runs over the steps of a round.
         effective_share: Effective sample size that the weights keep, as a share of the batch, in (0, 1].
         epochs: Optimiser steps on each batch of trajectories.
         share: Share of the steps that is learnt from in an epoch, a fresh random subset each time.
@@ -42,6 +44,7 @@ class Distill:
     """
 
     learning_rate: float = 1e-3
+    schedule: RateSchedule = CONSTANT
     effective_share: float = 0.5
     epochs: int = 2
     share: float = 1.0
@@ -57,7 +60,7 @@ class Distill:
 
     def init(self, policy: Policy[T]) -> UpdateState:
         """Return the optimiser's state."""
-        return adam(policy, self.learning_rate)
+        return adam(policy, self.learning_rate, self.schedule)
 
     def step(
         self, state: UpdateState, policy: Policy[T], problem: Problem[T], conditioning: Conditioning, noise: Noise

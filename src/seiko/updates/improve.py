@@ -76,7 +76,7 @@ def improve(
     history = []
     for step in range(steps):
         if isinstance(state, Annealed):
-            state.anneal(step / steps)
+            state.anneal(step, steps)
         if previous is pretrained:
             anchors: tuple[Anchor[T], ...] = (Anchor(pretrained, alpha + beta),)
         else:

@@ -33,6 +33,7 @@ from torch import Tensor
 from seiko.diffusion import Conditioning, MaskedTransition, Noise, Policy, rollout
 from seiko.updates.base import Problem, StepReport, UpdateState, adam, descend, report
 from seiko.updates.distill import choose_damping
+from seiko.updates.schedule import Cosine
 
 __all__ = ["MemoryDistill", "MemoryState"]
 
@@ -48,18 +49,11 @@ class MemoryState(UpdateState):
         x: `[n, L]` distinct designs.
         objective: `[n]` A.
         likelihoods: `[j, n]` log p_j, nats.
-        rates: Learning rate that each group of the optimiser started with.
     """
 
     x: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.int64))
     objective: Tensor = field(default_factory=lambda: torch.zeros(0))
     likelihoods: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
-    rates: tuple[float, ...] = ()
-
-    def anneal(self, done: float) -> None:
-        """Lower the learning rate, (1 + cos(pi * done)) / 2 of its start; done runs from 0 to 1."""
-        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * max((1 + math.cos(math.pi * done)) / 2, 1e-3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +95,7 @@ class MemoryDistill:
 
     def init(self, policy: Policy[MaskedTransition]) -> MemoryState:
         """Return the optimiser's state and an empty memory."""
-        optimiser = adam(policy, self.learning_rate).optimiser
-        return MemoryState(optimiser, rates=tuple(group["lr"] for group in optimiser.param_groups))
+        return MemoryState(adam(policy, self.learning_rate).optimiser, Cosine())
 
     def step(
         self,

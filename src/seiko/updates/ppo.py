@@ -30,6 +30,7 @@ from torch import Tensor
 
 from seiko.diffusion import Conditioning, Noise, Policy, Trajectory, Transition, rollout
 from seiko.updates.base import SUBSET, Problem, StepReport, UpdateState, adam, choose_steps, descend, report
+from seiko.updates.schedule import CONSTANT, RateSchedule
 
 __all__ = ["PPO"]
 
@@ -44,6 +45,7 @@ class PPO:
 
     Args:
         learning_rate: Adam's.
+        schedule: How the rate runs over the steps of a round.
         epochs: Optimiser steps on each batch of trajectories; 1 is the plain policy gradient.
         clip: Ratios beyond 1 ± clip give no further gradient.
         share: Share of the steps that is learnt from in an epoch, a fresh random subset each time; below 1 it is
@@ -53,6 +55,7 @@ class PPO:
     """
 
     learning_rate: float = 1e-3
+    schedule: RateSchedule = CONSTANT
     epochs: int = 1
     clip: float = 0.2
     share: float = 1.0
@@ -68,7 +71,7 @@ class PPO:
 
     def init(self, policy: Policy[T]) -> UpdateState:
         """Return the optimiser's state."""
-        return adam(policy, self.learning_rate)
+        return adam(policy, self.learning_rate, self.schedule)
 
     def step(
         self, state: UpdateState, policy: Policy[T], problem: Problem[T], conditioning: Conditioning, noise: Noise

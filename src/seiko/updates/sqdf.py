@@ -25,6 +25,7 @@ from torch import Tensor
 from seiko.diffusion import Conditioning, GaussianTransition, Noise, Policy, Trajectory, rollout
 from seiko.updates.base import SUBSET, Problem, StepReport, UpdateState, adam, choose_steps, descend, report
 from seiko.updates.lookahead import need_gaussian, predicted_x_0
+from seiko.updates.schedule import CONSTANT, RateSchedule
 from seiko.updates.start import LearnedStart
 
 __all__ = ["SQDF"]
@@ -36,6 +37,7 @@ class SQDF:
 
     Args:
         learning_rate: Adam's.
+        schedule: How the rate runs over the steps of a round.
         discount: Factor in (0, 1] on the reward for each step that is still to come; below 1 the early steps, whose
             predictions are poor, move less.
         share: Share of the steps that is learnt from, a fresh random subset each time.
@@ -47,6 +49,7 @@ class SQDF:
     """
 
     learning_rate: float = 1e-3
+    schedule: RateSchedule = CONSTANT
     discount: float = 1.0
     share: float = 1.0
     epochs: int = 1
@@ -73,7 +76,7 @@ class SQDF:
             raise TypeError(
                 "SQDF needs a memoryless process: with a learnt start use DirectBackprop or AdjointMatching"
             )
-        return adam(policy, self.learning_rate)
+        return adam(policy, self.learning_rate, self.schedule)
 
     def step(
         self,

@@ -127,8 +127,8 @@ def test_the_rate_falls_over_a_round(masked: Any) -> None:
     update = MemoryDistill(learning_rate=0.2)
     state = update.init(masked.policy)
     rates = []
-    for done in (0.0, 0.5, 1.0):
-        state.anneal(done)
+    for step in (0, 1, 2):
+        state.anneal(step, 2)
         rates.append(state.optimiser.param_groups[0]["lr"])
     assert rates == pytest.approx([0.2, 0.1, 0.2e-3])
 
