@@ -22,7 +22,19 @@ from seiko.rewards import (
     PixelCNN,
     RewardModel,
 )
-from seiko.updates import PPO, SQDF, AdjointMatching, DirectBackprop, Distill, Guidance, Steering, Update
+from seiko.updates import (
+    PPO,
+    SQDF,
+    AdjointMatching,
+    DirectBackprop,
+    Distill,
+    Guidance,
+    KLBudget,
+    Steering,
+    Strength,
+    Trapezoid,
+    Update,
+)
 from seiko_recipes.choices import (
     AcquisitionName,
     SelectionName,
@@ -125,7 +137,7 @@ def digits(
         acquisition=acquisition_of(acquisition, c),
         final_acquisition=final_of(final_acquisition, c, selection),
         update=_update(update, window, share, num_steps, lora is not None),
-        strength=strength_of(kl_budget, alpha, beta, rate=0.1),
+        strength=_strength(update, kl_budget, alpha, beta),
         steps=steps,
         final_steps=final_steps,
         samples=samples,
@@ -212,7 +224,7 @@ def imagenet64(
         else LastLayer(features=Learned(network=network, members=2)),
         acquisition=acquisition_of(acquisition, c),
         update=_update(update, window, share, num_steps, lora is not None),
-        strength=strength_of(kl_budget, alpha, beta, rate=0.1),
+        strength=_strength(update, kl_budget, alpha, beta),
         steps=steps,
         samples=samples,
         look=look,
@@ -237,22 +249,29 @@ def _reward(name: RewardName) -> RewardModel:
             return LastLayer(features=Identity())
 
 
+def _strength(update: UpdateName, kl_budget: float | None, alpha: float, beta: float) -> Strength:
+    """Go past the budget and be led back to it: few steps end nearer to the optimum than where alpha hunts for it."""
+    if kl_budget is None or update == "guidance":  # which finds its alpha by bisection
+        return strength_of(kl_budget, alpha, beta)
+    return KLBudget(nats=kl_budget, beta=beta, alpha=0.15, rate=0.02, damping=0.0)
+
+
 def _update(
     name: UpdateName, window: int | None, share: float, num_steps: int, lora: bool
 ) -> Update[Any] | Steering | None:
-    rate = 1e-3 if lora else 2e-4
+    rate, schedule = 1e-3 if lora else 2e-4, Trapezoid(warmup=0.25, decay=0.5)
     match name:
         case "backprop":
             last = None if window is None else (1, min(window, num_steps))
-            return DirectBackprop(learning_rate=rate, window=last, outside=2)
+            return DirectBackprop(learning_rate=rate, schedule=schedule, window=last, outside=2)
         case "adjoint":
-            return AdjointMatching(learning_rate=rate, share=share)
+            return AdjointMatching(learning_rate=rate, schedule=schedule, share=share)
         case "sqdf":
-            return SQDF(learning_rate=rate, share=share, epochs=3, outside=0)
+            return SQDF(learning_rate=rate, schedule=schedule, share=share, epochs=3, outside=0)
         case "ppo":
-            return PPO(learning_rate=rate, epochs=2, share=share)
+            return PPO(learning_rate=rate, schedule=schedule, epochs=2, share=share)
         case "distill":
-            return Distill(learning_rate=rate, epochs=2, share=share)
+            return Distill(learning_rate=rate, schedule=schedule, epochs=2, share=share)
         case "guidance":
             return Guidance()
         case "none":
