@@ -17,7 +17,7 @@ from seiko.campaign import Campaign, Prompts, Recipe, run
 from seiko.models import UNET_LAYERS, FullFineTuning, LoRA, PixelImageSource
 from seiko.oracles import ImageFunction, StrokeThickness
 from seiko.rewards import DigitFeatures, PerPrompt
-from seiko.updates import AdjointMatching, DirectBackprop, FixedStrength
+from seiko.updates import AdjointMatching, DirectBackprop, FixedStrength, KLBudget, Trapezoid
 from seiko_recipes.images import digits, imagenet64
 
 OPTIONS = [
@@ -27,6 +27,7 @@ OPTIONS = [
     if get_origin(literal) is Literal
     for value in get_args(literal)
 ]
+SCHEDULE = Trapezoid(warmup=0.25, decay=0.5)
 TINY: dict[str, Any] = {
     "budget": 12,
     "rounds": 2,
@@ -56,18 +57,31 @@ def test_what_the_options_decide() -> None:
     )
     assert recipe.oracle == StrokeThickness()
     assert recipe.prompts == Prompts(querying=("3", "7"))
-    assert recipe.update == AdjointMatching(learning_rate=1e-3, share=0.5)
+    assert recipe.update == AdjointMatching(learning_rate=1e-3, schedule=SCHEDULE, share=0.5)
     assert isinstance(recipe.model, PixelImageSource)
     assert recipe.model.tuning == LoRA(rank=4, target_modules=UNET_LAYERS)
     assert recipe.strength == FixedStrength(alpha=0.3, beta=0.02)
     assert isinstance(digits().model, PixelImageSource)
     assert digits().model.tuning == FullFineTuning()  # type: ignore[attr-defined]
-    assert digits(update="backprop", window=3).update == DirectBackprop(learning_rate=2e-4, window=(1, 3), outside=2)
-    assert digits(update="backprop", window=None).update == DirectBackprop(learning_rate=2e-4, outside=2)
+    last, whole = digits(update="backprop", window=3).update, digits(update="backprop", window=None).update
+    assert last == DirectBackprop(learning_rate=2e-4, schedule=SCHEDULE, window=(1, 3), outside=2)
+    assert whole == DirectBackprop(learning_rate=2e-4, schedule=SCHEDULE, outside=2)
     assert digits(oracle="mine:light").oracle == ImageFunction(target="mine:light")
     assert digits(selection="everything").final_acquisition is None
     assert (digits().acquisition, digits().final_acquisition) == (UCB(c=1.0), Greedy())
     assert digits(acquisition="bootstrap", reward="ensemble").acquisition == BootstrapMax()
+
+
+def test_alpha_moves_little_within_a_round() -> None:
+    """What goes past the budget is led back to it afterwards (`seiko.campaign.landing`)."""
+    strength = digits(kl_budget=6.0).strength
+    assert isinstance(strength, KLBudget)
+    alpha, beta = strength.start()
+    assert (strength.limit, beta) == (6.0, 0.02)
+    for _ in range(20):
+        alpha = strength.follow(alpha, 60.0, 0.0)
+    assert alpha == pytest.approx(strength.alpha * 1.4918, rel=1e-4)
+    assert digits(kl_budget=6.0, update="guidance").strength == KLBudget(nats=6.0)
 
 
 def test_what_does_not_go_together_is_refused() -> None:

@@ -62,7 +62,7 @@ ADAPTIVE: Mapping[str, Mapping[str, Any]] = {
 """Options of the recipe `digits`."""
 
 ONLINE = OnlinePPO(
-    update=PPO(learning_rate=2e-4, epochs=2, share=0.15), strength=KLBudget(nats=10.0, rate=0.1), paths=50
+    update=PPO(learning_rate=2e-4, epochs=2, share=0.5), strength=KLBudget(nats=10.0, rate=0.1), paths=50
 )
 
 MET = ("naturalness", "kl_pretrained", "diversity")
