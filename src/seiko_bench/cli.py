@@ -81,7 +81,7 @@ def bench(
     runs: Annotated[Path | None, typer.Option(help="Keep run folders here; an interrupted benchmark goes on.")] = None,
     keep: Annotated[
         bool,
-        typer.Option("--keep", help="Seeds that OUT holds stay, and are not run again; nor are the tasks of pmo."),
+        typer.Option("--keep", help="Seeds that OUT holds stay, and are not run again; likewise tasks."),
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder of the result files.")] = Path("benchmarks/results"),
     figures: Annotated[

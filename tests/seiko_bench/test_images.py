@@ -12,7 +12,7 @@ pytest.importorskip("diffusers")
 pytest.importorskip("PIL")
 
 from seiko_bench.images.data import held_out_digits, training_digits
-from seiko_bench.images.digits import ADAPTIVE, digits
+from seiko_bench.images.digits import ADAPTIVE, SHOWN, TASKS, digits
 from seiko_bench.images.estimators import METHODS, compare, estimators
 from seiko_bench.images.figures import figures
 from seiko_bench.tables import page
@@ -25,6 +25,26 @@ def test_digits_has_the_methods_of_the_paper() -> None:
     assert all(key.startswith("thickness.") for key in digits(["thickness"]).headline)
     with pytest.raises(ValueError, match="has the tasks incompressibility, thickness, not 'beauty'"):
         digits(["beauty"])
+
+
+def test_a_task_that_is_known_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def solve(task: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+        asked.append(task)
+        return {"curve": [{"labels": 20, **dict.fromkeys(SHOWN, 1.0)}], "best": 1.0, "seconds": 0.1}
+
+    monkeypatch.setattr("seiko_bench.images.digits.SOLVERS", {"greedy": solve})
+    protocol = digits()
+    assert protocol.parts is not None
+    whole = {"curve": [{"labels": 20}], "best": 7.0}
+    short = {"curve": [{"labels": 10}], "best": 3.0}
+    for before, run in [({"thickness": whole}, ["incompressibility"]), ({"thickness": short}, list(TASKS))]:
+        asked.clear()
+        found = protocol.parts("greedy", 5, tmp_path, True, before)
+        assert asked == run
+        assert found["thickness"]["best"] == (7.0 if before["thickness"] is whole else 1.0)
+    assert (found["seed"], found["thickness"]["mean_20"]) == (5, 1.0)
 
 
 @pytest.mark.parametrize("method", ["seiko-ucb", "non-adaptive", "online-ppo"])

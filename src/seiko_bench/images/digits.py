@@ -19,9 +19,9 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -78,78 +78,83 @@ def digits(tasks: Sequence[str] = ()) -> Protocol:
     chosen = tuple(tasks) or TASKS
     if unknown := [task for task in chosen if task not in TASKS]:
         raise ValueError(f"digits has the tasks {', '.join(TASKS)}, not {unknown[0]!r}")
-    methods: dict[str, Method] = {name: _adaptive(chosen, options) for name, options in ADAPTIVE.items()}
-    methods["non-adaptive"] = _non_adaptive(chosen)
-    methods["online-ppo"] = _online_ppo(chosen)
+
+    def make(method: str, seed: int, folder: Path, quick: bool, before: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the record of a seed, whose tasks with as many labels in an earlier one are not run again."""
+        labels, found = (QUICK_LABELS if quick else LABELS)[-1], {}
+        for task in chosen:
+            known = before.get(task)
+            if known is not None and known["curve"][-1]["labels"] == labels:
+                found[task] = known
+            else:
+                found[task] = _shown(SOLVERS[method](task, seed, folder / task, quick))
+        return {"seed": seed} | found
+
+    def whole(method: str) -> Method:
+        return lambda seed, folder, quick: make(method, seed, folder, quick, {})
+
     keys = [f"{task}.{key}_{labels}" for task in chosen for labels in (0, *LABELS) for key in SHOWN]
     return Protocol(
         f"MNIST: {LABELS[-1]:,} labels, {BATCH} a round; {SAMPLES} fresh images of the model after each",
-        methods,
+        {name: whole(name) for name in SOLVERS},
         (*keys, *(f"{task}.{key}" for task in chosen for key in ("best", "seconds"))),
+        parts=make,
     )
 
 
-def _adaptive(tasks: Sequence[str], options: Mapping[str, Any]) -> Method:
-    def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+Solver: TypeAlias = Callable[[str, int, Path, bool], dict[str, Any]]
+"""From (task, seed, folder for the run, quick) to the curve, the best label and the seconds."""
+
+
+def _adaptive(options: Mapping[str, Any]) -> Solver:
+    def solve(task: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
         budget, batch = (QUICK_LABELS[-1], QUICK_LABELS[0]) if quick else (LABELS[-1], BATCH)
-        found = {}
-        for task in tasks:
-            recipe = _recipe(task, budget, budget // batch, seed, quick, options)
-            found[task] = _shown(_run(recipe, folder / task, quick, first=0))
-        return {"seed": seed} | found
+        return _run(_recipe(task, budget, budget // batch, seed, quick, options), folder, quick, first=0)
 
-    return method
+    return solve
 
 
-def _non_adaptive(tasks: Sequence[str]) -> Method:
-    def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
-        found = {}
-        for task in tasks:
-            parts: list[dict[str, Any]] = []
-            for labels in QUICK_LABELS if quick else LABELS:
-                rounds = labels // (QUICK_LABELS[0] if quick else BATCH)
-                options = {"steps": 1 if quick else STEPS * rounds}
-                recipe = _recipe(task, labels, 1, seed, quick, options)
-                parts.append(_run(recipe, folder / task / str(labels), quick, first=1 if parts else 0))
-            curve = [row for part in parts for row in part["curve"]]
-            seconds = round(sum(part["seconds"] for part in parts), 1)
-            found[task] = _shown({"curve": curve, "best": parts[-1]["best"], "seconds": seconds})
-        return {"seed": seed} | found
-
-    return method
+def _non_adaptive(task: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = []
+    for labels in QUICK_LABELS if quick else LABELS:
+        rounds = labels // (QUICK_LABELS[0] if quick else BATCH)
+        recipe = _recipe(task, labels, 1, seed, quick, {"steps": 1 if quick else STEPS * rounds})
+        parts.append(_run(recipe, folder / str(labels), quick, first=1 if parts else 0))
+    curve = [row for part in parts for row in part["curve"]]
+    return {"curve": curve, "best": parts[-1]["best"], "seconds": round(sum(part["seconds"] for part in parts), 1)}
 
 
-def _online_ppo(tasks: Sequence[str]) -> Method:
-    def method(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
-        budget, batch = (QUICK_LABELS[-1], QUICK_LABELS[0]) if quick else (LABELS[-1], BATCH)
-        samples = QUICK["look"] if quick else SAMPLES
-        online = dataclasses.replace(ONLINE, paths=batch) if quick else ONLINE
-        found = {}
-        for task in tasks:
-            recipe = _recipe(task, budget, budget // batch, seed, quick, {})
+def _online_ppo(task: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+    budget, batch = (QUICK_LABELS[-1], QUICK_LABELS[0]) if quick else (LABELS[-1], BATCH)
+    samples = QUICK["look"] if quick else SAMPLES
+    online = dataclasses.replace(ONLINE, paths=batch) if quick else ONLINE
+    recipe = _recipe(task, budget, budget // batch, seed, quick, {})
 
-            def make(task: str = task, recipe: Recipe = recipe) -> dict[str, Any]:
-                model = recipe.model.load()
-                given = conditioner_of(model, DIGITS)
-                sampler = ModelSampler(model, given, previous="pretrained")
-                curve: list[dict[str, Any]] = []
-                draws = seed_of(seed, 0, Purpose.SAMPLE) + _SEED  # those of a campaign with this seed
+    def make() -> dict[str, Any]:
+        model = recipe.model.load()
+        given = conditioner_of(model, DIGITS)
+        sampler = ModelSampler(model, given, previous="pretrained")
+        curve: list[dict[str, Any]] = []
+        draws = seed_of(seed, 0, Purpose.SAMPLE) + _SEED  # those of a campaign with this seed
 
-                def seen(labels: int) -> None:
-                    designs = draw_designs(sampler, draws, samples)
-                    met = look(sampler, None, recipe.look, seed, recipe.naturalness) if labels else None
-                    curve.append({"labels": labels} | _judged(designs, task) | _met(met))
+        def seen(labels: int) -> None:
+            designs = draw_designs(sampler, draws, samples)
+            met = look(sampler, None, recipe.look, seed, recipe.naturalness) if labels else None
+            curve.append({"labels": labels} | _judged(designs, task) | _met(met))
 
-                seen(0)
-                start = time.perf_counter()
-                bought = online.run(model, image_oracle_named(task), budget, seed, given, seen=seen, every=batch)
-                return {"curve": curve, "best": max(bought.values), "seconds": round(time.perf_counter() - start, 1)}
+        seen(0)
+        start = time.perf_counter()
+        bought = online.run(model, image_oracle_named(task), budget, seed, given, seen=seen, every=batch)
+        return {"curve": curve, "best": max(bought.values), "seconds": round(time.perf_counter() - start, 1)}
 
-            asked = {"samples": samples, "online": repr(online)}
-            found[task] = _shown(kept(folder / task / "judged.json", asked, make))
-        return {"seed": seed} | found
+    return kept(folder / "judged.json", {"samples": samples, "online": repr(online)}, make)
 
-    return method
+
+SOLVERS: Mapping[str, Solver] = {
+    **{name: _adaptive(options) for name, options in ADAPTIVE.items()},
+    "non-adaptive": _non_adaptive,
+    "online-ppo": _online_ppo,
+}
 
 
 def _recipe(task: str, budget: int, rounds: int, seed: int, quick: bool, options: Mapping[str, Any]) -> Recipe:
