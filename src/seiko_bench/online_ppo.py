@@ -28,8 +28,6 @@ from seiko.updates import PPO, KLBudget, StepReport, improve
 
 __all__ = ["Bought", "OnlinePPO"]
 
-LOOK = 300  # draws that a KL is estimated from
-
 
 @dataclass
 class Bought:
@@ -73,11 +71,13 @@ class OnlinePPO:
         update: The policy gradient.
         strength: Nats from the pretrained model that it may go.
         paths: Labels a step.
+        look: Draws that a KL is estimated from.
     """
 
     update: PPO
     strength: KLBudget
     paths: int
+    look: int = 300
 
     def run(
         self,
@@ -132,5 +132,5 @@ class OnlinePPO:
     def _hold(self, model: DiffusionModel[Transition], seed: int, conditioner: Conditioner | None) -> None:
         """Take a model that is beyond the budget back to it, as every round of a campaign does."""
         sampler = ModelSampler(model, conditioner, previous="pretrained")
-        if sampler.look(Noise.seeded(seed, LOOK)).kl_pretrained > self.strength.nats:
-            land(model, lambda x: torch.zeros(len(x)), self.strength.nats, LOOK, seed + 1, conditioner)
+        if sampler.look(Noise.seeded(seed, self.look)).kl_pretrained > self.strength.nats:
+            land(model, lambda x: torch.zeros(len(x)), self.strength.nats, self.look, seed + 1, conditioner)

@@ -103,7 +103,8 @@ def digits(
             Gaussian process on the features of a frozen digit classifier; "class": linear regression on these, once for
             all classes and once more for each, for an oracle that depends on the class asked for, as "quality" does.
         c: Standard deviations of optimism in "ucb".
-        kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
+        kl_budget: Nats from the pretrained model that a round may end at; it goes past them and is led back. None for
+            a fixed alpha.
         alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
         beta: Coefficient of the previous anchor, reward standard deviations a nat.
         steps: Steps of the update a round.
@@ -197,7 +198,8 @@ def imagenet64(
             the model draws, "drawn" all of it, and "everything" even draws that are known already, as the paper does.
         reward: "ensemble": small networks on pixels; "last": linear regression on such networks' last layers.
         c: Standard deviations of optimism in "ucb".
-        kl_budget: Nats from the pretrained model, held by dual ascent on alpha; none for a fixed alpha.
+        kl_budget: Nats from the pretrained model that a round may end at; it goes past them and is led back. None for
+            a fixed alpha.
         alpha: Coefficient of the pretrained anchor where there is no KL budget, reward standard deviations a nat.
         beta: Coefficient of the previous anchor, reward standard deviations a nat.
         steps: Steps of the update a round.

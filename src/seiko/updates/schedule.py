@@ -1,7 +1,7 @@
 """How an update's learning rate runs over the steps of a round.
 
 Adam's first steps move every weight by the whole rate, whatever its gradient; its last ones leave the model wherever
-the noise of their batch has taken it. A rate that rises first and falls to 0 at the end mends both.
+the noise of their batch has taken it. A rate that rises first and falls towards 0 at the end mends both.
 
 References:
     Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017, https://arxiv.org/abs/1706.02677

@@ -127,7 +127,7 @@ def _non_adaptive(task: str, seed: int, folder: Path, quick: bool) -> dict[str, 
 def _online_ppo(task: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     budget, batch = (QUICK_LABELS[-1], QUICK_LABELS[0]) if quick else (LABELS[-1], BATCH)
     samples = QUICK["look"] if quick else SAMPLES
-    online = dataclasses.replace(ONLINE, paths=batch) if quick else ONLINE
+    online = dataclasses.replace(ONLINE, paths=batch, look=samples) if quick else ONLINE
     recipe = _recipe(task, budget, budget // batch, seed, quick, {})
 
     def make() -> dict[str, Any]:
