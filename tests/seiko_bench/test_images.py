@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 pytest.importorskip("diffusers")
 pytest.importorskip("PIL")
 
+from seiko.campaign.prompts import conditioner_of
+from seiko.imaging.digits import DIGITS
+from seiko.models import PixelImageSource
 from seiko_bench.images.data import held_out_digits, training_digits
 from seiko_bench.images.digits import ADAPTIVE, SHOWN, TASKS, digits
-from seiko_bench.images.estimators import METHODS, compare, estimators
+from seiko_bench.images.estimators import METHODS, NATS, _look, compare, estimators
 from seiko_bench.images.figures import figures
 from seiko_bench.tables import page
 
@@ -61,34 +65,43 @@ def test_a_quick_run_is_judged_after_each_round(tmp_path: Path, method: str) -> 
 def test_a_quick_estimator_has_a_curve(tmp_path: Path) -> None:
     record = estimators().methods["short"](0, tmp_path, True)
     (run,) = record["runs"]
-    assert run["curve"][0] == {
-        "objective": pytest.approx(run["curve"][0]["objective"]),
-        "kl": 0,
-        "step": 0,
-        "seconds": 0,
-    }
+    start, end = run["curve"][0], run["curve"][-1]
+    assert (start["step"], start["seconds"], start["kl"], start["kl_before"]) == (0, 0, 0, 0)
+    assert start["objective"] == start["objective_before"]
     assert record["steps"] >= 1
-    assert record["kl"] > 0
+    assert record["objective"] == end["objective"]
+    assert 0 < record["kl"] == end["kl"] <= NATS
+
+
+def test_a_look_leads_a_copy_back_to_the_budget() -> None:
+    model = PixelImageSource(num_steps=4).load()
+    with torch.no_grad():
+        for weight in model.versions.parameters():
+            weight += 0.02 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    weights = model.versions.state_dict()
+    look = _look(model, lambda x_0: x_0.mean((1, 2, 3)), conditioner_of(model, DIGITS), 8)
+    assert look["kl_before"] > NATS
+    assert 0.9 * NATS < look["kl"] <= NATS
+    assert look["objective"] != look["objective_before"]
+    assert all(torch.equal(weights[name], value) for name, value in model.versions.state_dict().items())
 
 
 def test_the_comparison_says_when_each_update_was_where_the_full_window_ended(tmp_path: Path) -> None:
-    def write(name: str, *curves: list[tuple[float, float, float]]) -> None:
-        runs = [
-            {"curve": [{"seconds": s, "objective": a, "kl": k} for s, a, k in curve], "rate": 1.0} for curve in curves
-        ]
-        last = runs[0]["curve"][-1]  # type: ignore[index]
-        record: dict[str, Any] = {"seed": 0, "objective": last["objective"], "kl": last["kl"], "runs": runs}
+    def write(name: str, *curves: list[tuple[float, float]]) -> None:
+        runs = [{"curve": [{"seconds": s, "objective": a} for s, a in curve], "rate": 1.0} for curve in curves]
+        record: dict[str, Any] = {"seed": 0, "objective": curves[0][-1][1], "runs": runs}
         (tmp_path / f"estimators-{name}.json").write_text(json.dumps({"runs": [record]}))
 
     assert compare(tmp_path) is None
-    write("full", [(0, 1, 0), (10, 1.5, 3), (20, 2, 5)])
-    write("window", [(0, 1, 0), (2, 1.95, 9), (4, 1.95, 5)], [(0, 1, 0), (3, 1.92, 5.4)])  # too far, then near enough
-    write("ppo", [(0, 1, 0), (20, 1.2, 1)])
+    write("full", [(0, 1), (10, 1.5), (20, 2)])
+    write("window", [(0, 1), (2, 1.6), (4, 2.2)], [(0, 1), (2, 1.8), (4, 2.0), (6, 1.5)])  # slower, then sooner
+    write("ppo", [(0, 1), (20, 1.2)])
     path = compare(tmp_path)
     assert path is not None
     (seed,) = json.loads(path.read_text())["seeds"]
-    assert seed["seconds"] == {"full": 20, "window": 3, "ppo": None}
-    assert seed["of_full"] == {"full": 1.0, "window": 0.15, "ppo": None}
+    assert seed["goal"] == pytest.approx(1.9)
+    assert seed["seconds"] == {"full": pytest.approx(18), "window": pytest.approx(3), "ppo": None}
+    assert seed["of_full"] == {"full": 1.0, "window": pytest.approx(1 / 6), "ppo": None}
     assert next(iter(METHODS)) == "full"
 
 
@@ -125,7 +138,9 @@ def test_tables_and_figures_say_what_the_files_say(tmp_path: Path) -> None:
         (tmp_path / f"digits-{name}.json").write_text(json.dumps(written | {"summary": summary}))
 
     def estimators_file(name: str, seconds: float | None) -> None:
-        curve = [{"seconds": s, "objective": 1.0 + s, "kl": s / 2} for s in (0.0, 4.0)]
+        curve = [
+            {"seconds": s, "objective": 1.0 + s, "objective_before": 1.0 + s, "kl_before": s / 2} for s in (0.0, 4.0)
+        ]
         record = {"seed": 0, "rate": 1e-4, "runs": [{"rate": 1e-4, "curve": curve}]}
         summary = {"objective": estimate(5.0), "kl": estimate(2.0), "seconds_a_step": estimate(1.5)}
         written = {"method": name, "benchmark": "updates", "command": "seiko bench estimators", "runs": [record]}
@@ -140,7 +155,7 @@ def test_tables_and_figures_say_what_the_files_say(tmp_path: Path) -> None:
     estimators_file("full", 4.0)
     estimators_file("ppo", None)
     seeds = [{"seed": 0, "seconds": reached, "of_full": {"full": 1.0, "ppo": None}}]
-    (tmp_path / "estimators.json").write_text(json.dumps({"share": 0.9, "seeds": seeds}))
+    (tmp_path / "estimators.json").write_text(json.dumps({"share": 0.9, "nats": 10.0, "seeds": seeds}))
     text = page(tmp_path)
     ours, greedy = (line for line in text.splitlines() if line.startswith(("| seiko-ucb", "| greedy")))
     assert ours.startswith("| seiko-ucb | 3 | — | — | — | 4.000 [3.750, 4.250] | — |")

@@ -1,12 +1,13 @@
 """`seiko bench estimators`: seconds that each update needs to reach the same objective at the same KL.
 
 One belief, fitted to 300 thicknesses of strokes of the MNIST model's own draws, is climbed by every update from the
-same start, at the same coefficient of the pretrained anchor and the same number of trajectories a step. Now and then
-the model is judged on its own: mean objective A and path KL of the same fresh draws, outside of the clock. The clock is
-processor time of one thread, the steps of the update alone.
+same start, at the same coefficient of the pretrained anchor and the same number of trajectories a step. Now and then a
+copy of the model is led back to the KL budget, by the line search that ends every round of a campaign, and judged there
+on its own: mean objective A of the same fresh draws. The clock is processor time of one thread, the steps of the update
+alone.
 
-    target    A_full, KL_full: where the gradient through the full window is when its time is over
-    reached   the first look with  A - A_0 >= share * (A_full - A_0)  and  KL <= 1.1 * KL_full
+    A(t)       mean objective at no more than 10 nats of path KL from the pretrained model, after t seconds
+    reached    the first t with  A(t) - A(0) >= share * (A_full(end) - A(0)),  looks joined by straight lines
 
     full         DirectBackprop through all steps: the paper's
     window       DirectBackprop through the last 1 to 5 steps, their number drawn anew; KL outside told from two steps
@@ -22,6 +23,7 @@ A method is run at two learning rates; the better one counts.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -31,7 +33,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seiko.campaign.landing import land
+from seiko.campaign.prompts import Conditioner, conditioner_of
 from seiko.diffusion import Noise, Transition, path_kl, rollout
+from seiko.imaging.digits import DIGITS
 from seiko.models import ModelPolicy, PixelImage, PixelImageSource
 from seiko.oracles import StrokeThickness
 from seiko.rewards import Belief, LastLayer, Learned, PixelCNN
@@ -43,8 +48,11 @@ __all__ = ["SECONDS", "compare", "estimators"]
 SECONDS = 120.0
 """Processor time of each update."""
 COEFFICIENT = 0.1  # of the pretrained anchor, reward standard deviations a nat
-SAMPLES, LABELS, FRESH, STEPS, LOOKS = 32, 300, 64, 15, 12
+NATS = 10.0
+"""Path KL from the pretrained model at which all are compared: the recipe's budget."""
+SAMPLES, LABELS, FRESH, STEPS, LOOKS = 32, 300, 40, 15, 6
 SHARE = 0.9
+_SEED = 99
 RATES = (1e-4, 3e-4)
 
 METHODS: Mapping[str, Callable[[float], Update[Any]]] = {
@@ -81,7 +89,7 @@ def _method(make: Callable[[float], Update[Any]], seconds: float) -> Method:
         for rate in RATES[:1] if quick else RATES:
             model = PixelImageSource(num_steps=steps).load()
             runs.append({"rate": rate, "curve": _climb(model, belief, make(rate), limit, samples, fresh, seed)})
-        best = max(runs, key=lambda run: run["curve"][-1]["objective"] - COEFFICIENT * run["curve"][-1]["kl"])
+        best = max(runs, key=lambda run: run["curve"][-1]["objective"])
         last = best["curve"][-1]
         return {
             "seed": seed,
@@ -119,34 +127,40 @@ def _climb(
         return belief.posterior(model.decode(x_0)).mean.to(x_0.dtype) / belief.scale
 
     policy: ModelPolicy[Transition] = ModelPolicy(model)
-    pretrained: ModelPolicy[Transition] = ModelPolicy(model, "pretrained")
-    problem = Problem(objective, (Anchor(pretrained, COEFFICIENT),))
-    labels, judged = model.encode(_prompts(samples)), model.encode(_prompts(fresh))
+    problem = Problem(objective, (Anchor(ModelPolicy(model, "pretrained"), COEFFICIENT),))
+    labels, judged = model.encode(_prompts(samples)), conditioner_of(model, DIGITS)
     state, step, seconds = update.init(policy), 0, 0.0
-    curve = [_look(policy, pretrained, objective, judged, fresh) | {"step": 0, "seconds": 0.0}]
+    curve = [{"step": 0, "seconds": 0.0} | _look(model, objective, judged, fresh)]
     while seconds < limit:
         started = time.process_time()
         update.step(state, policy, problem, labels, Noise.seeded(seed + 1, samples).fold_in(step))
         seconds, step = seconds + time.process_time() - started, step + 1
-        if seconds >= len(curve) * limit / LOOKS:
-            curve.append(
-                _look(policy, pretrained, objective, judged, fresh) | {"step": step, "seconds": round(seconds, 2)}
-            )
+        if seconds >= limit * (len(curve) / LOOKS) ** 1.5:  # closer together where more happens
+            curve.append({"step": step, "seconds": round(seconds, 2)} | _look(model, objective, judged, fresh))
     return curve
 
 
 @torch.no_grad()
 def _look(
-    policy: ModelPolicy[Transition],
-    pretrained: ModelPolicy[Transition],
-    objective: Callable[[Tensor], Tensor],
-    labels: Tensor | None,
-    fresh: int,
+    model: PixelImage, objective: Callable[[Tensor], Tensor], judged: Conditioner, fresh: int
 ) -> dict[str, float]:
-    trajectory = rollout(policy, labels, Noise.seeded(99, fresh))
+    """Return objective and KL of the model led back to the budget, and as it stands; it is left as it was."""
+    stands = _drawn(model, objective, judged, fresh)
+    weights = model.versions.state_dict()
+    land(model, objective, NATS, fresh, _SEED, judged)
+    led = _drawn(model, objective, judged, fresh)
+    model.versions.load_state_dict(weights)
+    return led | {f"{key}_before": value for key, value in stands.items()}
+
+
+def _drawn(
+    model: PixelImage, objective: Callable[[Tensor], Tensor], judged: Conditioner, fresh: int
+) -> dict[str, float]:
+    noise = Noise.seeded(_SEED, fresh)
+    trajectory = rollout(ModelPolicy(model), judged(noise), noise)
     return {
         "objective": float(objective(trajectory.x_0).mean()),
-        "kl": float(path_kl(trajectory, pretrained).mean()),
+        "kl": float(path_kl(trajectory, ModelPolicy(model, "pretrained")).mean()),
     }
 
 
@@ -165,28 +179,25 @@ def compare(results: Path) -> Path | None:
         return None
     seeds = []
     for reference in found["full"]:
-        target = {"objective": reference["objective"], "kl": reference["kl"]}
         start = reference["runs"][0]["curve"][0]["objective"]
-        goal = start + SHARE * (target["objective"] - start)
-        reached = {
-            name: min(
-                (when for row in rows if row["seed"] == reference["seed"] for when in _times(row, goal, target["kl"])),
-                default=None,
-            )
-            for name, rows in found.items()
-        }
-        full = reached["full"]
-        ratio = {name: None if when is None or not full else when / full for name, when in reached.items()}
-        seeds.append({"seed": reference["seed"], "target": target, "seconds": reached, "of_full": ratio})
+        goal = start + SHARE * (reference["objective"] - start)
+        rows = {name: row for name, of in found.items() for row in of if row["seed"] == reference["seed"]}
+        seconds = {name: _reached(row, goal) for name, row in rows.items()}
+        full = seconds["full"]
+        ratio = {name: None if when is None or not full else when / full for name, when in seconds.items()}
+        seeds.append({"seed": reference["seed"], "goal": goal, "seconds": seconds, "of_full": ratio})
     path = results / "estimators.json"
-    path.write_text(json.dumps({"share": SHARE, "seeds": seeds}, indent=1) + "\n")
+    path.write_text(json.dumps({"share": SHARE, "nats": NATS, "seeds": seeds}, indent=1) + "\n")
     return path
 
 
-def _times(row: dict[str, Any], goal: float, kl: float) -> list[float]:
-    """Return when each of a method's learning rates reached the goal."""
+def _reached(row: dict[str, Any], goal: float) -> float | None:
+    """Return when the sooner of a method's learning rates reached the goal; None if none did."""
     times = []
     for run in row["runs"]:
-        hits = [at["seconds"] for at in run["curve"] if at["objective"] >= goal and at["kl"] <= 1.1 * kl]
-        times += hits[:1]
-    return times
+        for before, at in itertools.pairwise(run["curve"]):
+            if at["objective"] >= goal:
+                part = (goal - before["objective"]) / (at["objective"] - before["objective"])
+                times.append(before["seconds"] + part * (at["seconds"] - before["seconds"]))
+                break
+    return min(times, default=None)

@@ -3,7 +3,8 @@
 python -m seiko_bench.images.figures benchmarks/results docs
 
     digits-labels   a row a task: true reward, accuracy and shift of features of fresh images, by labels bought
-    estimators      objective by processor time, and by KL: a colour an update, a line a seed, at its better rate
+    estimators      objective at the same KL by processor time, and as it stands by KL: a colour an update, a line a
+                    seed, at its better rate
 """
 
 from __future__ import annotations
@@ -80,17 +81,19 @@ def _by_labels(axes: Axes, curves: list[list[dict[str, Any]]], key: str, method:
 
 
 def _draw_estimators(figure: Figure, found: list[dict[str, Any]]) -> None:
-    left, right = figure.subplots(1, 2, sharey=True)
+    left, right = figure.subplots(1, 2)
     for at, result in enumerate(found):
         colour = LIGHT[COLOURS[at % len(COLOURS)]]
         for which, run in enumerate(result["runs"]):
             curve = next(one["curve"] for one in run["runs"] if one["rate"] == run["rate"])
-            gained = [row["objective"] - curve[0]["objective"] for row in curve]
-            for axes, key in ((left, "seconds"), (right, "kl")):
+            for axes, key, objective in ((left, "seconds", "objective"), (right, "kl_before", "objective_before")):
+                gained = [row[objective] - curve[0][objective] for row in curve]
                 axes.plot([row[key] for row in curve], gained, "o-", ms=2.5, lw=1.1, color=colour, alpha=0.8,
                           label="" if which else result["method"])  # fmt: skip
     left.set_xlabel("processor seconds of the update")
     right.set_xlabel("path KL from the pretrained model, nats")
+    left.set_title("led back to the KL budget", fontsize="medium")
+    right.set_title("as it stands", fontsize="medium")
     left.set_ylabel("mean objective gained, reward standard deviations")
     handles, names = left.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper left", ncols=len(names))

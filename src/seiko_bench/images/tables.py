@@ -92,9 +92,9 @@ def _estimators(results: Path) -> list[Part]:
         rows.append([name, str(len(result["runs"])), a_step, rates, *cells, *told])
     share = round(reached["share"] * 100)
     text = (
-        "Objective, reward standard deviations, and path KL, nats, when the time is over, at the better one of two"
-        f" learning rates; and, seed by seed, when {share} % of the full window's gain was first seen at no more than"
-        " 1.1 times its KL."
+        f"Objective, reward standard deviations, of the model led back to {reached['nats']:g} nats of path KL when the"
+        f" time is over, at the better one of two learning rates; and, seed by seed, when {share} % of the full"
+        " window's gain was reached at that KL."
     )
     header = [
         "update",
