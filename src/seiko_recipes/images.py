@@ -30,6 +30,7 @@ from seiko.updates import (
     Distill,
     Guidance,
     KLBudget,
+    SoftBestOf,
     Steering,
     Strength,
     Trapezoid,
@@ -47,7 +48,7 @@ from seiko_recipes.choices import (
 
 __all__ = ["digits", "imagenet64"]
 
-UpdateName = Literal["backprop", "adjoint", "sqdf", "ppo", "distill", "guidance", "none"]
+UpdateName = Literal["backprop", "adjoint", "sqdf", "ppo", "distill", "guidance", "best-of", "none"]
 RewardName = Literal["ensemble", "last", "gp", "class"]
 
 
@@ -92,8 +93,8 @@ def digits(
         rounds: Batches that they are bought in.
         seed: Seeds everything.
         preset: "demo" is small enough for a first look: 60 labels in 2 rounds, whatever budget and rounds say.
-        update: How the model moves; "guidance" steers the pretrained model and trains nothing, "none" leaves it as it
-            is.
+        update: How the model moves; "guidance" and "best-of" (a soft choice among 16 draws, at most 2.8 nats) steer the
+            pretrained model and train nothing, "none" leaves it as it is.
         acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble".
         final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
             which it always is where selection is "everything".
@@ -191,8 +192,8 @@ def imagenet64(
         budget: Labels in all.
         rounds: Batches that they are bought in.
         seed: Seeds everything.
-        update: How the model moves; "guidance" steers the pretrained model and trains nothing, "none" leaves it as it
-            is.
+        update: How the model moves; "guidance" and "best-of" (a soft choice among 16 draws, at most 2.8 nats) steer the
+            pretrained model and train nothing, "none" leaves it as it is.
         acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble".
         selection: How a batch is chosen; "one-by-one" imagines the labels of those before, "mixed" takes half of it as
             the model draws, "drawn" all of it, and "everything" even draws that are known already, as the paper does.
@@ -253,7 +254,7 @@ def _reward(name: RewardName) -> RewardModel:
 
 def _strength(update: UpdateName, kl_budget: float | None, alpha: float, beta: float) -> Strength:
     """Go past the budget and be led back to it: few steps end nearer to the optimum than where alpha hunts for it."""
-    if kl_budget is None or update == "guidance":  # which finds its alpha by bisection
+    if kl_budget is None or update in ("guidance", "best-of"):  # which finds its alpha by bisection
         return strength_of(kl_budget, alpha, beta)
     return KLBudget(nats=kl_budget, beta=beta, alpha=0.15, rate=0.02, damping=0.0)
 
@@ -276,5 +277,7 @@ def _update(
             return Distill(learning_rate=rate, schedule=schedule, epochs=2, share=share)
         case "guidance":
             return Guidance()
+        case "best-of":
+            return SoftBestOf()
         case "none":
             return None

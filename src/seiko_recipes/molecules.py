@@ -46,6 +46,7 @@ from seiko.updates import (
     DirectBackprop,
     Distill,
     Guidance,
+    SoftBestOf,
     Steering,
     Update,
 )
@@ -63,7 +64,7 @@ from seiko_recipes.objectives import objectives_of
 
 __all__ = ["graphs", "molecules"]
 
-UpdateName = Literal["ppo", "distill", "guidance", "smc", "none"]
+UpdateName = Literal["ppo", "distill", "guidance", "smc", "best-of", "none"]
 GraphUpdateName = Literal["ppo", "backprop", "adjoint", "sqdf", "distill", "none"]
 RewardName = Literal["gp", "fingerprint", "ensemble", "tokens"]
 
@@ -120,8 +121,8 @@ def molecules(
         patience: Stop after as many rounds without a better label; none for never.
         seed: Seeds everything.
         preset: "demo" is small enough for a first look: 120 labels in 3 rounds, whatever budget and rounds say.
-        update: How the model moves; "guidance" and "smc" steer the pretrained model and train nothing, "none" leaves it
-            as it is.
+        update: How the model moves; "guidance", "smc" and "best-of" (a soft choice among 16 draws, at most 2.8 nats)
+            steer the pretrained model and train nothing, "none" leaves it as it is.
         acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble" or
             "tokens".
         final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
@@ -320,7 +321,10 @@ def _update(name: UpdateName, hurried: bool) -> Update[Any] | Steering | None:
         case "guidance":
             return Guidance()
         case "smc":
-            return SMC(particles=256, moves=2)
+            # with eight completions no round was done in nine minutes (docs/log.md)
+            return SMC(particles=256, moves=2, completions=1)
+        case "best-of":
+            return SoftBestOf()
         case "none":
             return None
 

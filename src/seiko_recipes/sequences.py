@@ -36,6 +36,7 @@ from seiko.updates import (
     Guidance,
     KLBudget,
     MemoryDistill,
+    SoftBestOf,
     Steering,
     Update,
 )
@@ -50,7 +51,7 @@ from seiko_recipes.choices import (
 
 __all__ = ["dna", "ehrlich", "tfbind8"]
 
-UpdateName = Literal["memory", "ppo", "distill", "backprop", "guidance", "smc", "none"]
+UpdateName = Literal["memory", "ppo", "distill", "backprop", "guidance", "smc", "best-of", "none"]
 TuningName = Literal["side", "full", "lora"]
 MemberlessAcquisitionName = Literal["ucb", "thompson", "greedy"]  # where the reward model is no ensemble
 RewardName = Literal["windows", "gp", "ensemble", "mlp"]
@@ -88,8 +89,8 @@ def tfbind8(
         budget: Labels in all.
         rounds: Batches that they are bought in.
         seed: Seeds everything.
-        update: How the model moves; "guidance" and "smc" steer the pretrained model and train nothing, "none" leaves it
-            as it is.
+        update: How the model moves; "guidance", "smc" and "best-of" (a soft choice among 16 draws, at most 2.8 nats)
+            steer the pretrained model and train nothing, "none" leaves it as it is.
         tune: What moves: a network beside the pretrained one, all of its weights, or adapters in it; none for what
             suits the update.
         selection: How a batch is chosen; "one-by-one" imagines the labels of those before, "mixed" takes half of it as
@@ -120,7 +121,9 @@ def tfbind8(
     paper = selection == "everything"
     if paper:
         final_acquisition = None
-    pace = (12, 40, 1024) if update == "memory" else (40, 160, 1024 if update in ("guidance", "smc") else 128)
+    pace = (
+        (12, 40, 1024) if update == "memory" else (40, 160, 1024 if update in ("guidance", "smc", "best-of") else 128)
+    )
     steps, final_steps, samples = (
         usual if given is None else given for given, usual in zip((steps, final_steps, samples), pace, strict=True)
     )
@@ -315,6 +318,8 @@ def _update(name: UpdateName) -> Update[Any] | Steering | None:
             return Guidance()
         case "smc":
             return SMC(particles=256, moves=3)
+        case "best-of":
+            return SoftBestOf()
         case "ppo":
             return PPO(epochs=4, share=0.25)
         case "distill":

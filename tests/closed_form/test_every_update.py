@@ -16,7 +16,7 @@ import torch
 
 from seiko.diffusion import Noise
 from seiko.models import ModelPolicy
-from seiko.updates import PPO, SMC, SQDF, AdjointMatching, DirectBackprop, Distill, Guidance, fold
+from seiko.updates import PPO, SMC, SQDF, AdjointMatching, DirectBackprop, Distill, Guidance, SoftBestOf, fold
 
 UPDATES = [
     (DirectBackprop(learning_rate=0.05), 60, 64),
@@ -55,8 +55,8 @@ def test_every_update_reaches_the_optimum(
 @pytest.mark.parametrize("beta", [0.0, 0.3])
 @pytest.mark.parametrize(
     "steering",
-    [Guidance(), SMC(particles=1024), SMC(particles=64, guidance=Guidance())],
-    ids=["guidance", "smc", "both"],
+    [Guidance(), SMC(particles=1024), SMC(particles=64, guidance=Guidance()), SoftBestOf(draws=256)],
+    ids=["guidance", "smc", "both", "best-of"],
 )
 def test_every_steering_reaches_the_optimum(gaussian_case: Callable[..., Any], steering: Any, beta: float) -> None:
     case = gaussian_case()

@@ -1,4 +1,4 @@
-"""Guidance and SMC against the tilted law: SMC tends to it with its particles, guidance comes near."""
+"""Guidance, SMC and the soft best of n against the tilted law: the latter two tend to it, guidance comes near."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from seiko.diffusion import Noise
 from seiko.models import GaussianToy, ModelPolicy
 from seiko.models.toy import rank
-from seiko.updates import SMC, Anchor, Guidance, Problem
+from seiko.updates import SMC, Anchor, Guidance, Problem, SoftBestOf
 
 STREAMS = 8192
 
@@ -83,6 +83,43 @@ def test_moves_correct_a_population_that_is_too_small(enumerable_case: Callable[
         found.append(distance(case, drawn.x_0))
     print("total variation without and with moves", found)
     assert found[1] < 0.5 * found[0]
+
+
+def test_the_soft_best_of_n_tends_to_the_enumerated_tilt_as_draws_grow(
+    enumerable_case: Callable[..., Any],
+) -> None:
+    case, found = enumerable_case(), []
+    for draws in (2, 8, 32, 128):
+        drawn = SoftBestOf(draws=draws).draw(
+            ModelPolicy(case.toy, "pretrained"), one_anchor(case), None, Noise.seeded(0, STREAMS)
+        )
+        found.append(distance(case, drawn.x_0))
+        assert case.alpha * drawn.log_z == pytest.approx(case.optimum()[1], rel=0.03)  # unbiased whatever n is
+    print("total variation by draws", found)
+    assert found[0] > 1.5 * found[1] > 1.5 * 3 * found[2]
+    assert found[3] < 0.03
+
+
+def test_the_law_of_the_soft_best_of_two_is_its_closed_form_and_its_nats_are_not_more_than_it_says(
+    enumerable_case: Callable[..., Any],
+) -> None:
+    case = enumerable_case()
+    prior, weight = case.toy.law("pretrained").detach().double(), (case.rewards / case.alpha).double().exp()
+    # p(x) = 2 p_pre(x) E_y[w(x) / (w(x) + w(y))]
+    law = 2 * prior * ((weight[:, None] / (weight[:, None] + weight)) @ prior)
+    assert float(law.sum()) == pytest.approx(1)
+    drawn = SoftBestOf(draws=2).draw(
+        ModelPolicy(case.toy, "pretrained"), one_anchor(case), None, Noise.seeded(0, STREAMS)
+    )
+    share = torch.bincount(rank(drawn.x_0, case.toy.vocabulary), minlength=len(law)) / STREAMS
+    assert 0.5 * float((share - law).abs().sum()) < 0.03  # as many exact draws have about .01
+    kl = float((law * (law / prior).log()).sum())
+    pair = torch.stack(torch.broadcast_tensors(weight[:, None], weight))
+    kept = pair / pair.sum(0)
+    bound = float((prior[:, None] * prior * (kept * (2 * kept).log()).sum(0)).sum())
+    print(f"KL {kl:.4f}, at most {bound:.4f}, told {drawn.kl:.4f}")
+    assert kl < bound
+    assert drawn.kl == pytest.approx(bound, rel=0.03)
 
 
 @pytest.mark.parametrize("guidance", [Guidance(), Guidance(letters="gradient")], ids=["completions", "gradient"])

@@ -2,7 +2,7 @@
 
 moves      PPO, Distill; MemoryDistill for masked models; DirectBackprop, AdjointMatching, SQDF for
            differentiable objectives; DPO on pairs of paths, PreferenceDPO on designs that were compared
-steers     Guidance, SMC
+steers     Guidance, SMC, SoftBestOf
 """
 
 from seiko.updates.adjoint import AdjointMatching
@@ -26,6 +26,7 @@ from seiko.updates.memory import MemoryDistill
 from seiko.updates.ppo import PPO
 from seiko.updates.schedule import Cosine, RateSchedule, Trapezoid
 from seiko.updates.smc import SMC
+from seiko.updates.soft_best import SoftBestOf
 from seiko.updates.sqdf import SQDF
 from seiko.updates.start import LearnedStart
 from seiko.updates.steering import Steered, Steering, Tilt, fold, hold_budget, tilt
@@ -56,6 +57,7 @@ __all__ = [
     "PreferenceUpdate",
     "Problem",
     "RateSchedule",
+    "SoftBestOf",
     "Steered",
     "Steering",
     "StepReport",

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from torch import Tensor
 
@@ -82,6 +82,26 @@ class Steering(Protocol):
             noise: One stream a sample.
             start: States to start from, in place of the policy's own prior (remasked designs, kept fragments).
         """
+        ...
+
+
+@runtime_checkable
+class Choosing(Steering, Protocol):
+    """A steering that chooses among draws of the pretrained model, which are the same at every strength."""
+
+    def propose(
+        self,
+        policy: Policy[T],
+        objective: Callable[[State], PerSample],
+        conditioning: Conditioning,
+        noise: Noise,
+        start: State | None = None,
+    ) -> Any:
+        """Return what is chosen among."""
+        ...
+
+    def choose(self, draws: Any, problem: Problem[T], noise: Noise) -> Steered:
+        """Return what is chosen at a problem's temperature, as `draw` does."""
         ...
 
 
@@ -172,8 +192,8 @@ def hold_budget(
 ) -> tuple[float, Problem[T], Steered]:
     """Choose alpha by bisection, so that the KL from the pretrained law is at most the budget and near it.
 
-    All draws use the same noise, so that the KL falls with alpha but for what is left of its noise. A fixed strength is
-    drawn from as it is.
+    All draws use the same noise, so that the KL falls with alpha but for what is left of its noise; a steering that
+    chooses among draws draws once. A fixed strength is drawn from as it is.
 
     Args:
         steering: How to draw.
@@ -192,10 +212,17 @@ def hold_budget(
         alpha, the problem at it, and what was drawn from it.
     """
     alpha, beta = strength.start()
+    drawn: Any = None
 
     def at(alpha: float) -> tuple[float, Problem[T], Steered]:
+        nonlocal drawn
         problem = fold(objective, pretrained, alpha, beta, previous)
-        return alpha, problem, steering.draw(policy, problem.given(conditioning), conditioning, noise, start)
+        given = problem.given(conditioning)
+        if not isinstance(steering, Choosing):
+            return alpha, problem, steering.draw(policy, given, conditioning, noise, start)
+        if drawn is None:
+            drawn = steering.propose(pretrained, given.objective, conditioning, noise, start)
+        return alpha, problem, steering.choose(drawn, given, noise)
 
     if not isinstance(strength, KLBudget):
         return at(alpha)

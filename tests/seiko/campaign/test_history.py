@@ -16,13 +16,15 @@ from seiko.campaign.sampler import ModelSampler, SteeredSampler
 from seiko.models import MaskedLMSource
 from seiko.oracles import Label
 from seiko.rewards import Feasibility, OneHot
-from seiko.updates import SMC, FixedStrength, Guidance, KLBudget, Steering
+from seiko.updates import SMC, FixedStrength, Guidance, KLBudget, SoftBestOf, Steering
 
 Tiny = Callable[..., Recipe]
 Story = Callable[[Campaign], dict[str, Any]]
 
 GUIDANCE, PARTICLES = Guidance(completions=32), SMC(particles=16)
-BOTH = pytest.mark.parametrize("steering", [GUIDANCE, PARTICLES], ids=["guidance", "smc"])
+ALL = pytest.mark.parametrize(
+    "steering", [GUIDANCE, PARTICLES, SoftBestOf(draws=8)], ids=["guidance", "smc", "best-of"]
+)
 
 
 def value(query: Query) -> float:
@@ -38,7 +40,7 @@ def play(campaign: Campaign, rounds: int = 1) -> None:
 # -------------------------------------------------------------- steered
 
 
-@BOTH
+@ALL
 def test_a_steered_run_goes_to_its_end_and_moves_no_weights(tmp_path: Path, tiny: Tiny, steering: Steering) -> None:
     stages = []
     with Campaign.open(tmp_path, tiny(update=steering, budget=48, look=600)) as campaign:
@@ -59,7 +61,11 @@ def test_a_steered_run_goes_to_its_end_and_moves_no_weights(tmp_path: Path, tiny
     assert reports[-1].batch_mean > reports[0].batch_mean  # type: ignore[operator]
 
 
-@pytest.mark.parametrize(("steering", "samples"), [(GUIDANCE, 512), (SMC(particles=32), 4096)], ids=["guidance", "smc"])
+@pytest.mark.parametrize(
+    ("steering", "samples"),
+    [(GUIDANCE, 512), (SMC(particles=32), 4096), (SoftBestOf(), 512)],
+    ids=["guidance", "smc", "best-of"],
+)
 @pytest.mark.parametrize("nats", [0.5, 1.5])
 def test_a_steered_round_keeps_its_budget_and_uses_it(
     tmp_path: Path, tiny: Tiny, steering: Steering, samples: int, nats: float
@@ -71,7 +77,7 @@ def test_a_steered_round_keeps_its_budget_and_uses_it(
     assert all(0.85 * nats < kl < 1.15 * nats for kl in found), found  # other samples than those it was found on
 
 
-@BOTH
+@ALL
 def test_a_steered_run_closed_after_every_verb_is_the_same_run(
     tmp_path: Path, tiny: Tiny, story: Story, steering: Steering
 ) -> None:

@@ -9,10 +9,10 @@ from torch import Tensor
 from seiko.campaign.sampler import CHUNK, ModelSampler, Sampler, SteeredSampler, chunk, draw_many
 from seiko.diffusion import Noise, path_kl, rollout
 from seiko.models import MaskedLM, ModelPolicy
-from seiko.updates import SMC, Guidance, Steering, fold
+from seiko.updates import SMC, Guidance, SoftBestOf, Steering, fold
 
 SMALL = SMC(particles=16)
-BOTH = pytest.mark.parametrize("steering", [Guidance(), SMALL], ids=["guidance", "smc"])
+ALL = pytest.mark.parametrize("steering", [Guidance(), SMALL, SoftBestOf()], ids=["guidance", "smc", "best-of"])
 
 
 def count_a(x: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def test_the_model_draws_as_it_is_now(model: MaskedLM) -> None:
     assert look.kl_pretrained == look.kl_previous == pytest.approx(kl)
 
 
-@BOTH
+@ALL
 def test_steering_draws_more_of_what_is_wanted_and_says_how_far_it_went(model: MaskedLM, steering: Steering) -> None:
     sampler, noise = steered(model, steering), Noise.seeded(0, 320)
     look = sampler.look(noise)
@@ -51,7 +51,7 @@ def test_steering_draws_more_of_what_is_wanted_and_says_how_far_it_went(model: M
     assert steered(model, steering, alpha=100.0).look(noise).kl_pretrained < 0.2  # of completions: their number
 
 
-@BOTH
+@ALL
 def test_steering_keeps_what_it_starts_from(model: MaskedLM, steering: Steering) -> None:
     start = torch.full((5, 6), model.process.mask_token)
     start[:, 1:3] = 2

@@ -6,14 +6,26 @@ import pytest
 import torch
 
 from seiko.diffusion import Noise
-from seiko.updates import SMC, FixedStrength, Guidance, KLBudget, Steering, fold, hold_budget, tilt
+from seiko.updates import (
+    SMC,
+    FixedStrength,
+    Guidance,
+    KLBudget,
+    SoftBestOf,
+    Steering,
+    fold,
+    hold_budget,
+    tilt,
+)
 
-STEERINGS = pytest.mark.parametrize("steering", [Guidance(), SMC(particles=64)], ids=["guidance", "smc"])
+STEERINGS = pytest.mark.parametrize(
+    "steering", [Guidance(), SMC(particles=64), SoftBestOf()], ids=["guidance", "smc", "best-of"]
+)
 
 
-def test_both_kinds_keep_the_contract() -> None:
-    kinds: list[Steering] = [Guidance(), SMC(particles=32)]
-    assert [kind.population for kind in kinds] == [1, 32]
+def test_all_kinds_keep_the_contract() -> None:
+    kinds: list[Steering] = [Guidance(), SMC(particles=32), SoftBestOf()]
+    assert [kind.population for kind in kinds] == [1, 32, 1]
 
 
 def test_a_round_without_a_previous_law_has_one_anchor(setting: Any) -> None:
