@@ -4,18 +4,20 @@
                       the mean; as in the paper, a batch is what the current model draws
     seiko-bootstrap   the same with the maximum over an ensemble of networks on fingerprints
     seiko-top         the recipe as it is: a batch is the best by acquisition of a pool that is edited and climbed
+    seiko-best-of     seiko-ucb with nothing trained: the round's optimum p_pre exp(A / C) by a soft choice among 16
+                      draws of the pretrained model, which is both what is bought and what is judged
     greedy            the mean alone; a batch is what the current model draws
     non-adaptive      all labels at once for fresh draws of the prior, then one update as long as all rounds together;
                       another run for each number of labels
     online-ppo        PPO on the labels themselves, each of which serves one step; no reward model
     guidance          nothing is trained: the pretrained model, steered by the belief. Each draw asks the belief about
                       320 molecules, half a second of one core, so there are fewer draws: 16 completions, the strength
-                      found on 64 draws; judged at the table's numbers of labels only
+                      found on 64 draws; judged, as seiko-best-of, at the table's numbers of labels only
 
 All but non-adaptive and online-ppo buy 250 labels a round; the KL budget and the look are those of the recipe, and so
 is the belief but for seiko-bootstrap's. Each is judged after each round by the true QED of 500 fresh samples, which no
 method sees: of the network as it is, and of 500 that are each the best of four draws by the method's own belief.
-Guidance chooses among completions all along and online-ppo believes nothing, so that they have no second figure.
+The steered ones choose all along and online-ppo believes nothing, so that they have no second figure.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ ADAPTIVE: Mapping[str, Mapping[str, Any]] = {
     "seiko-ucb": {"selection": "drawn", "c": 1.0},
     "seiko-bootstrap": {"selection": "drawn", "acquisition": "bootstrap", "reward": "ensemble"},
     "seiko-top": {},
+    "seiko-best-of": {"selection": "drawn", "c": 1.0, "update": "best-of", "beta": 0.0, "samples": 64},
     "greedy": {"selection": "drawn", "acquisition": "greedy"},
     "guidance": {"selection": "drawn", "update": "guidance", "beta": 0.0, "samples": 64},
 }
@@ -87,7 +90,7 @@ def _adaptive(prior: str, options: Mapping[str, Any]) -> Method:
 
         def judge(campaign: Campaign) -> dict[str, Any]:
             rounds = list(range(len(campaign.state.reports) + 1))
-            if isinstance(recipe.update, Guidance) and not quick:
+            if isinstance(recipe.update, Steering) and not quick:
                 rounds = [i for i in rounds if i * batch in (0, *LABELS)]
             return {"curve": [_row(campaign, i, quick) for i in rounds]}
 
