@@ -18,7 +18,7 @@ from seiko.campaign.best_draws import best_of_nats
 from seiko.chemistry import FragmentAlphabet, to_symbols
 from seiko.models import Architecture
 from seiko.models.masked_lm import TokenIds, save_language_model
-from seiko.updates import Guidance
+from seiko.updates import Guidance, SoftBestOf
 from seiko_bench import cli
 from seiko_bench.molecules import figures as figures_module
 from seiko_bench.molecules import known, qed
@@ -140,7 +140,7 @@ def test_each_method_of_qed_gives_a_curve(method: str, prior: str, tmp_path: Pat
         assert row["validity"] == 1
         assert 0 < row["diversity"] <= 1
         assert (row["kl"] == 0) == (row["labels"] == 0)
-        assert ("best_of_mean" in row) == (row["labels"] > 0 and method not in ("guidance", "online-ppo"))
+        assert ("best_of_mean" in row) == (row["labels"] > 0 and method not in ("guidance", "online-ppo", "seiko-best-of"))
         if "best_of_mean" in row:
             assert record[f"best_of_mean_{row['labels']}"] == row["best_of_mean"] != row["mean"]
             assert row["best_of_kl"] == pytest.approx(row["kl"] + best_of_nats(qed.BEST_OF))
@@ -166,6 +166,7 @@ def test_what_stands_behind_the_names_of_qed() -> None:
     assert ours.selection == greedy.selection == Everything()
     assert recipe("seiko-top").climb is not None
     assert isinstance(recipe("guidance").update, Guidance)
+    assert isinstance(recipe("seiko-best-of").update, SoftBestOf)
     assert ours.acquisition != greedy.acquisition == ours.final_acquisition
     assert qed.ONLINE.strength.nats == ours.strength.limit
     assert {recipe(name).look for name in qed.ADAPTIVE} == {ours.look}
