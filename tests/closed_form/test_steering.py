@@ -89,7 +89,7 @@ def test_the_soft_best_of_n_tends_to_the_enumerated_tilt_as_draws_grow(
     enumerable_case: Callable[..., Any],
 ) -> None:
     case, found = enumerable_case(), []
-    for draws in (2, 8, 32, 128):
+    for draws in (2, 8, 32):
         drawn = SoftBestOf(draws=draws).draw(
             ModelPolicy(case.toy, "pretrained"), one_anchor(case), None, Noise.seeded(0, STREAMS)
         )
@@ -97,10 +97,10 @@ def test_the_soft_best_of_n_tends_to_the_enumerated_tilt_as_draws_grow(
         assert case.alpha * drawn.log_z == pytest.approx(case.optimum()[1], rel=0.03)  # unbiased whatever n is
     print("total variation by draws", found)
     assert found[0] > 1.5 * found[1] > 1.5 * 3 * found[2]
-    assert found[3] < 0.03
+    assert found[2] < 0.12
 
 
-def test_the_law_of_the_soft_best_of_two_is_its_closed_form_and_its_nats_are_not_more_than_it_says(
+def test_the_law_of_the_soft_best_of_two_and_its_nats_are_their_closed_forms(
     enumerable_case: Callable[..., Any],
 ) -> None:
     case = enumerable_case()
@@ -108,18 +108,17 @@ def test_the_law_of_the_soft_best_of_two_is_its_closed_form_and_its_nats_are_not
     # p(x) = 2 p_pre(x) E_y[w(x) / (w(x) + w(y))]
     law = 2 * prior * ((weight[:, None] / (weight[:, None] + weight)) @ prior)
     assert float(law.sum()) == pytest.approx(1)
-    drawn = SoftBestOf(draws=2).draw(
-        ModelPolicy(case.toy, "pretrained"), one_anchor(case), None, Noise.seeded(0, STREAMS)
-    )
+    pretrained = ModelPolicy(case.toy, "pretrained")
+    drawn = SoftBestOf(draws=2).draw(pretrained, one_anchor(case), None, Noise.seeded(0, STREAMS))
     share = torch.bincount(rank(drawn.x_0, case.toy.vocabulary), minlength=len(law)) / STREAMS
     assert 0.5 * float((share - law).abs().sum()) < 0.03  # as many exact draws have about .01
     kl = float((law * (law / prior).log()).sum())
-    pair = torch.stack(torch.broadcast_tensors(weight[:, None], weight))
-    kept = pair / pair.sum(0)
-    bound = float((prior[:, None] * prior * (kept * (2 * kept).log()).sum(0)).sum())
-    print(f"KL {kl:.4f}, at most {bound:.4f}, told {drawn.kl:.4f}")
-    assert kl < bound
-    assert drawn.kl == pytest.approx(bound, rel=0.03)
+    few = [
+        SoftBestOf(draws=2).draw(pretrained, one_anchor(case), None, Noise.seeded(seed, 64)).kl for seed in range(20)
+    ]
+    print(f"KL {kl:.4f}, told {drawn.kl:.4f}, of 64 streams {min(few):.4f} to {max(few):.4f}")
+    assert drawn.kl == pytest.approx(kl, rel=0.15)  # told by 512 streams
+    assert sum(few) / len(few) == pytest.approx(kl, rel=0.15)
 
 
 @pytest.mark.parametrize("guidance", [Guidance(), Guidance(letters="gradient")], ids=["completions", "gradient"])

@@ -140,7 +140,9 @@ def test_each_method_of_qed_gives_a_curve(method: str, prior: str, tmp_path: Pat
         assert row["validity"] == 1
         assert 0 < row["diversity"] <= 1
         assert (row["kl"] == 0) == (row["labels"] == 0)
-        assert ("best_of_mean" in row) == (row["labels"] > 0 and method not in ("guidance", "online-ppo", "seiko-best-of"))
+        assert ("best_of_mean" in row) == (
+            row["labels"] > 0 and method not in ("guidance", "online-ppo", "seiko-best-of")
+        )
         if "best_of_mean" in row:
             assert record[f"best_of_mean_{row['labels']}"] == row["best_of_mean"] != row["mean"]
             assert row["best_of_kl"] == pytest.approx(row["kl"] + best_of_nats(qed.BEST_OF))

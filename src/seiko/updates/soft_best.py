@@ -1,11 +1,15 @@
 """Soft best of n: draw n designs from the pretrained model and keep one, chosen by what the objective says of them.
 
-    x^1, ..., x^n ~ p_pre independently,      P(keep x^i) = pi_i,      pi = softmax(A(x^1) / C, ..., A(x^n) / C)
-    KL(law of what is kept || p_pre)  <=  E[sum_i pi_i log(n pi_i)]  <=  log n
+    x^1, ..., x^n ~ p_pre independently,      P(keep x^i) = pi_i = softmax(A(x^1) / C, ..., A(x^n) / C)_i
+    p(x) / p_pre(x) = n E[w(x) / (w(x) + w(x^2) + ... + w(x^n))] = r(x),      w = exp(A / C)
+    KL(p || p_pre) = E_p[log r]  <=  log n
 
 The law tends to p_pre(x) exp(A(x) / C) at the rate 1/n, and to the best of n as C falls. Whole designs are judged, so
 that no look-ahead is needed, and each design is drawn on its own. It costs n draws and n values of A, and cannot go
 further than log n nats: near the pretrained model nothing buys more a nat, far from it training is the only way.
+
+r is averaged over what is known: the draws of all streams that were asked for the same. Of one stream alone it is
+n pi_i, and the KL is told from above.
 
 References:
     Verdun, Oesterling, Lakkaraju, Calmon, "Soft Best-of-n Sampling for Model Alignment", 2025,
@@ -20,7 +24,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from seiko.diffusion import Conditioning, Noise, PerSample, Policy, State, Transition, draw
@@ -31,6 +35,7 @@ __all__ = ["SoftBestOf"]
 
 T = TypeVar("T", bound=Transition)
 
+OTHERS = 512  # streams, at most, whose draws tell the law of all
 _DRAW, _KEEP = -41, -42  # sub-streams: the n draws of a stream, and which of them is kept
 
 
@@ -41,10 +46,12 @@ class Draws:
     Args:
         x_0: n final states for each stream, one batch a draw.
         values: `[b, n]` A of each, reward units.
+        asked: `[b]` numbers, alike for streams that were drawn for the same.
     """
 
     x_0: tuple[State, ...]
     values: Float[Tensor, "b n"]
+    asked: Int64[Tensor, "b"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +81,7 @@ class SoftBestOf:
         noise: Noise,
         start: State | None = None,
     ) -> Steered:
-        """Return one design for each stream of noise, and the KL of their law, from above.
+        """Return one design for each stream of noise, and an estimate of their law's KL.
 
         Args:
             policy: Not asked: the draws are those of the problem's anchor.
@@ -105,7 +112,10 @@ class SoftBestOf:
         values = torch.stack([objective(x) for x in x_0], 1).double()
         if not bool(values.isfinite().all()):
             raise FloatingPointError("the objective is not a number at some draws: look at the reward model")
-        return Draws(x_0, values)
+        asked = torch.zeros(len(noise), dtype=torch.int64, device=values.device)
+        if conditioning is not None:
+            asked = torch.unique(conditioning.flatten(1), dim=0, return_inverse=True)[1].to(values.device)
+        return Draws(x_0, values, asked)
 
     @torch.no_grad()
     def choose(self, draws: Draws, problem: Problem[T], noise: Noise) -> Steered:
@@ -117,7 +127,28 @@ class SoftBestOf:
         return Steered(
             x_0=torch.stack(draws.x_0)[kept, rows],
             objective=draws.values[rows, kept].float(),
-            kl=float((log_pi.exp() * (log_pi + math.log(self.draws))).sum(1).mean()),
+            kl=float((log_pi.exp() * _log_ratio(weight, log_pi.exp(), draws.asked)).sum(1).mean()),
             effective_samples=float(len(noise)),
             log_z=float(torch.logsumexp(weight.flatten(), 0)) - math.log(weight.numel()),
         )
+
+
+def _log_ratio(
+    weight: Float[Tensor, "b n"], pi: Float[Tensor, "b n"], asked: Int64[Tensor, "b"]
+) -> Float[Tensor, "b n"]:
+    """Return log r at every draw: beside its own n - 1 others, and beside n - 1 of other streams asked for alike.
+
+    Args:
+        weight: log w of the draws.
+        pi: Their probability to be kept.
+        asked: What each stream was drawn for.
+    """
+    streams = torch.arange(len(weight), device=weight.device)
+    seen = streams[:: -(-len(streams) // OTHERS)]
+    others = torch.logsumexp(weight[seen, 1:], 1)
+    alike = ((asked[:, None] == asked[seen]) & (streams[:, None] != seen)).double()
+    columns = [
+        torch.log(((alike * torch.sigmoid(one[:, None] - others)).sum(1) + own).clamp(min=1e-300))  # never kept: any
+        for one, own in zip(weight.T, pi.T, strict=True)
+    ]
+    return torch.stack(columns, 1) + math.log(weight.shape[1]) - torch.log(alike.sum(1) + 1)[:, None]

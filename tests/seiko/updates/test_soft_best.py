@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,6 +9,27 @@ import torch
 
 from seiko.diffusion import Noise
 from seiko.updates import Anchor, KLBudget, Problem, SoftBestOf, hold_budget
+
+
+@dataclass(frozen=True)
+class Unconditional:
+    """A policy that takes a conditioning and does not look at it."""
+
+    policy: Any
+    memoryless: bool = True
+
+    @property
+    def num_steps(self) -> int:
+        return self.policy.num_steps  # type: ignore[no-any-return]
+
+    def prior(self, noise: Noise) -> torch.Tensor:
+        return self.policy.prior(noise)  # type: ignore[no-any-return]
+
+    def transition(self, x_t: torch.Tensor, k: int, conditioning: Any) -> Any:
+        return self.policy.transition(x_t, k)
+
+    def parameters(self) -> list[Any]:
+        return []
 
 
 def one(setting: Any, alpha: float = 0.5) -> Problem[Any]:
@@ -33,7 +55,11 @@ def test_as_alpha_falls_the_best_of_the_draws_is_kept(setting: Any) -> None:
     drawn = steering.choose(draws, one(setting, 1e-6), noise)
     torch.testing.assert_close(drawn.objective, draws.values.amax(1).float())
     torch.testing.assert_close(drawn.objective, setting.objective(drawn.x_0))
-    assert drawn.kl <= math.log(8) + 1e-9
+    assert drawn.kl == pytest.approx(math.log(8) - 7 / 8, abs=0.15)  # where no two draws are alike
+    alone = steering.choose(
+        steering.propose(setting.pretrained, setting.objective, None, noise[:1]), one(setting, 1e-6), noise[:1]
+    )
+    assert alone.kl <= math.log(8) + 1e-9
 
 
 def test_a_flat_objective_keeps_any_draw_and_costs_nothing(setting: Any) -> None:
@@ -73,6 +99,22 @@ def test_the_budget_counts_what_was_folded_in(setting: Any) -> None:
     )
     assert problem.temperature == pytest.approx(alpha + 0.2)
     assert drawn.objective == pytest.approx(1.4 * setting.objective(drawn.x_0))
+
+
+def test_nats_are_counted_for_each_prompt_by_itself(setting: Any) -> None:
+    # two prompts whose objectives differ by a constant: each keeps what it would have kept alone, at the same nats
+    noise, steering = Noise.seeded(0, 128), SoftBestOf(draws=8)
+    asked = torch.arange(128)[:, None] % 2
+    shift = 50.0 * asked[:, 0]
+    policy = Unconditional(setting.pretrained)
+    plain = steering.choose(steering.propose(policy, setting.objective, asked, noise), one(setting), noise)
+    moved = steering.choose(
+        steering.propose(policy, lambda x: setting.objective(x) + shift, asked, noise), one(setting), noise
+    )
+    assert torch.equal(plain.x_0, moved.x_0)
+    assert moved.kl == pytest.approx(plain.kl)
+    together = steering.choose(steering.propose(policy, setting.objective, None, noise), one(setting), noise)
+    assert plain.kl == pytest.approx(together.kl, rel=0.1)
 
 
 def test_kept_positions_stay(masked: Any) -> None:
