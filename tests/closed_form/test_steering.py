@@ -113,12 +113,12 @@ def test_the_law_of_the_soft_best_of_two_and_its_nats_are_their_closed_forms(
     share = torch.bincount(rank(drawn.x_0, case.toy.vocabulary), minlength=len(law)) / STREAMS
     assert 0.5 * float((share - law).abs().sum()) < 0.03  # as many exact draws have about .01
     kl = float((law * (law / prior).log()).sum())
-    few = [
-        SoftBestOf(draws=2).draw(pretrained, one_anchor(case), None, Noise.seeded(seed, 64)).kl for seed in range(20)
+    told = [
+        SoftBestOf(draws=2).draw(pretrained, one_anchor(case), None, Noise.seeded(seed, 300)).kl for seed in range(20)
     ]
-    print(f"KL {kl:.4f}, told {drawn.kl:.4f}, of 64 streams {min(few):.4f} to {max(few):.4f}")
-    assert drawn.kl == pytest.approx(kl, rel=0.15)  # told by 512 streams
-    assert sum(few) / len(few) == pytest.approx(kl, rel=0.15)
+    print(f"KL {kl:.4f}, told {sum(told) / len(told):.4f}, by 300 streams {min(told):.4f} to {max(told):.4f}")
+    assert sum(told) / len(told) == pytest.approx(kl, rel=0.08)
+    assert max(told) - min(told) < kl
 
 
 @pytest.mark.parametrize("guidance", [Guidance(), Guidance(letters="gradient")], ids=["completions", "gradient"])
