@@ -6,7 +6,7 @@
 
 The law tends to p_pre(x) exp(A(x) / C) at the rate 1/n, and to the best of n as C falls. Whole designs are judged, so
 that no look-ahead is needed, and each design is drawn on its own. It costs n draws and n values of A, and cannot go
-further than log n nats: near the pretrained model nothing buys more a nat, far from it training is the only way.
+further than log n nats: what n draws of the pretrained model do not hold is for an update to reach.
 
 r is averaged over what is known: the draws of all streams that were asked for the same. Of one stream alone it is
 n pi_i, and the KL is told from above.
