@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,21 @@ import pytest
 import torch
 from rdkit import Chem
 
-from seiko.chemistry import canonical, flat, largest_ring, parse
+from seiko.chemistry import FragmentAlphabet, canonical, flat, largest_ring, parse, properties
+from seiko.designs import Design
 from seiko.metrics import top_k_auc
 from seiko.oracles import QED
+from seiko.priors import SIDE_FILE, prior_folder
+from seiko.rewards import GaussianProcess
 from seiko_bench.molecules import graph_ga, known
 from seiko_bench.molecules.counted import Calls, found
 from seiko_bench.molecules.crossover import crossover
-from seiko_bench.molecules.gp_search import GPBO, Screening
+from seiko_bench.molecules.gp_search import GPBO, Screening, screened, screening_kernel
 from seiko_bench.molecules.graph_edits import editable, finished, join
 from seiko_bench.molecules.graph_ga import GraphGA, breed, mating_pool
 from seiko_bench.molecules.mutation import MUTATIONS, mutate
 from seiko_bench.molecules.pmo import RandomLibrary, Search
+from seiko_recipes.molecules import molecules
 
 ACIDS = ("CCC", "c1ccccc1", "C1CCCC1", "COCC", "c1ccncc1", "CC(C)C", "Cc1ccc(F)cc1", "CCS", "c1ccc2ccccc2c1", "C#CC")
 AMINES = ("CCO", "c1ccc(Cl)cc1", "C1CCN(C)CC1", "CC(=O)OC", "Cc1ccco1", "CCC#N")
@@ -46,6 +51,19 @@ def test_the_library_has_sixty_molecules(library: list[str]) -> None:
     drawn = known.draw_known(100, np.random.default_rng(0), without=library[:10])
     assert sorted(drawn) == sorted(library[10:])
     assert drawn[:5] == known.draw_known(5, np.random.default_rng(0), without=library[:10])
+
+
+def test_screening_believes_what_the_recipe_believes() -> None:
+    alphabet = FragmentAlphabet.from_fields(
+        json.loads((prior_folder("seiko:zinc250k") / SIDE_FILE).read_text())["alphabet"]
+    )
+    smiles = [str(flat(text)) for text in MOLECULES]
+    x, y = alphabet.read([Design(text, "smiles") for text in smiles]), properties(smiles, ["logp"])[:, 0].double()
+    fitted = molecules().reward_model.fit(x[:40], y[:40], None, 0).posterior(x[40:])
+    model = GaussianProcess(kernel=screening_kernel(), mean="likelihood", tuned_on=256)
+    found = model.fit(screened(smiles[:40]), y[:40], None, 0).posterior(screened(smiles[40:]))
+    torch.testing.assert_close(found.mean, fitted.mean, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.std, fitted.std, rtol=1e-3, atol=1e-4)
 
 
 def test_children_are_molecules_of_both_parents() -> None:

@@ -11,11 +11,12 @@ try:
 except ImportError as error:
     raise ImportError("molecules need RDKit: pip install 'seiko[molecules]'") from error
 
-from seiko.chemistry.fingerprints import morgan_counts, tanimoto
+from seiko.chemistry.fingerprints import atom_pair_counts, morgan_counts, tanimoto
 from seiko.chemistry.fragments import FragmentAlphabet
 from seiko.chemistry.molecule import canonical, murcko, parse, pattern
 from seiko.chemistry.properties import (
     PROPERTIES,
+    element_counts,
     largest_ring,
     logp,
     penalised_logp,
@@ -31,7 +32,9 @@ __all__ = [
     "PROPERTIES",
     "FragmentAlphabet",
     "Syntax",
+    "atom_pair_counts",
     "canonical",
+    "element_counts",
     "flat",
     "from_symbols",
     "largest_ring",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from seiko.chemistry.molecule import parse
 
 __all__ = [
     "PROPERTIES",
+    "element_counts",
     "largest_ring",
     "logp",
     "penalised_logp",
@@ -143,6 +145,29 @@ def properties(smiles: Sequence[str], names: Sequence[str]) -> Float[Tensor, "n 
 def _property(name: str, smiles: str) -> float:
     mol = parse(smiles)
     return math.nan if mol is None else float(PROPERTIES[name](mol))
+
+
+def element_counts(smiles: Sequence[str], elements: Sequence[str]) -> Float[Tensor, "n k"]:
+    """Return how many atoms of each element a molecule has, a row of NaN where the text is no molecule.
+
+    Args:
+        smiles: n molecules.
+        elements: k symbols; H counts the hydrogens that SMILES does not write, too.
+    """
+    rows = [
+        [math.nan] * len(elements) if (of := _formula(text)) is None else [of[e] for e in elements] for text in smiles
+    ]
+    return torch.tensor(rows, dtype=torch.get_default_dtype()).reshape(len(smiles), len(elements))
+
+
+@lru_cache(maxsize=200_000)
+def _formula(smiles: str) -> Counter[str] | None:
+    mol = parse(smiles)
+    if mol is None:
+        return None
+    found = Counter(atom.GetSymbol() for atom in mol.GetAtoms())
+    found["H"] += sum(atom.GetTotalNumHs() for atom in mol.GetAtoms())
+    return found
 
 
 @cache

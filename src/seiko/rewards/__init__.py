@@ -1,9 +1,9 @@
 """What we believe about the oracle: features, symmetries, reward models and their calibration.
 
 For short DNA choose `LastLayer(features=Windows(vocabulary=4), symmetry=ReverseComplement())`; for motifs at fixed
-distances in long sequences `LastLayer(features=SpacedPairs(vocabulary=V))`; for count fingerprints
-`GaussianProcess(kernel=Tanimoto(feature=...))`; for vectors, or where thousands of labels are at hand,
-`Ensemble(network=MLP(feature=Identity()))`; for images `Ensemble(network=PixelCNN())`. Comparisons ("this one is
+distances in long sequences `LastLayer(features=SpacedPairs(vocabulary=V))`; for molecules
+`GaussianProcess(kernel=molecule_kernel(model), mean="likelihood")`; for vectors, or where thousands of labels are at
+hand, `Ensemble(network=MLP(feature=Identity()))`; for images `Ensemble(network=PixelCNN())`. Comparisons ("this one is
 better") need `PreferenceProcess` or `PreferenceEnsemble`. `Feasibility` learns which designs can be labelled at all.
 """
 
@@ -20,7 +20,7 @@ from seiko.rewards.gp import GaussianProcess, GaussianProcessBelief, GaussianPro
 from seiko.rewards.kernels import RBF, Hamming, Kernel, Linear, Spectrum, Sum, Tanimoto
 from seiko.rewards.last_layer import LastLayer, LastLayerBelief
 from seiko.rewards.learned import Learned
-from seiko.rewards.molecules import Descriptors, MorganCounts
+from seiko.rewards.molecules import AtomPairs, Descriptors, Formula, MorganCounts, molecule_kernel
 from seiko.rewards.network import CNN, MLP, Network
 from seiko.rewards.pixels import DigitFeatures, PixelCNN
 from seiko.rewards.preference_ensemble import PreferenceEnsemble
@@ -39,6 +39,7 @@ __all__ = [
     "MLP",
     "RBF",
     "SGLD",
+    "AtomPairs",
     "Belief",
     "Calibration",
     "Candidate",
@@ -53,6 +54,7 @@ __all__ = [
     "Feature",
     "FeatureSource",
     "FitReport",
+    "Formula",
     "GaussianProcess",
     "GaussianProcessBelief",
     "GaussianProcessDraw",
@@ -87,6 +89,7 @@ __all__ = [
     "WindowKernel",
     "Windows",
     "calibration",
+    "molecule_kernel",
     "orbit",
     "predictive",
     "prequential",

@@ -80,9 +80,9 @@ class RBF:
         return self.feature(x)
 
     def start(self, points: Float[Tensor, "n d"]) -> dict[str, Tensor]:
-        """Return a length-scale at which a typical pair has k = 1/e."""
+        """Return a length-scale at which a typical pair has k = 1/e; one that never varied has the mean of all."""
         variance = points.var(0, correction=0)
-        variance = variance if self.ard else variance.mean().expand(1)
+        variance = torch.where(variance > 0, variance, variance.mean()) if self.ard else variance.mean().expand(1)
         scale = (variance.clamp_min(1e-6 * float(variance.mean()) + 1e-12) * points.shape[1]).sqrt()
         return {"length": (scale.log() if len(points) > 1 else torch.zeros_like(scale)).to(torch.float64)}
 

@@ -1,16 +1,22 @@
 """What a regression sees of a molecule: fingerprints for what it is made of, descriptors for what it is like.
 
     MorganCounts    [n, 2048] counts of circular environments; with `Tanimoto` the kernel of cheminformatics
+    AtomPairs       [n, 2048] counts of pairs of atoms by the bonds between them; likewise
     Descriptors     [n, k] weight, logP, polar surface and the like, each in its own usual spread
+    Formula         [n, 10] atoms of each element, likewise
+
+Nobody knows beforehand by which of these a property is best told: `molecule_kernel` is the weighted mean of a kernel on
+each, and the evidence of the labels sets the weights, and a length-scale for every number of the last two.
 
 States are a molecule model's tokens; the alphabet that says what they mean is read from beside the model's weights.
-Neither has a gradient in relaxed tokens.
+None has a gradient in relaxed tokens.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,11 +25,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seiko.priors import SIDE_FILE, prior_folder
+from seiko.rewards.kernels import RBF, Sum, Tanimoto
 
 if TYPE_CHECKING:
     from seiko.chemistry import FragmentAlphabet
 
-__all__ = ["DESCRIPTORS", "Descriptors", "MorganCounts"]
+__all__ = [
+    "DESCRIPTORS",
+    "ELEMENTS",
+    "AtomPairs",
+    "Descriptors",
+    "Formula",
+    "MorganCounts",
+    "molecule_kernel",
+    "scaled",
+]
 
 DESCRIPTORS = {
     "weight": (330.0, 60.0),
@@ -38,6 +54,20 @@ DESCRIPTORS = {
     "sa": (3.0, 0.8),
 }
 """Usual centre and spread of each descriptor among drug-like molecules (ZINC250k, rounded)."""
+
+ELEMENTS = {
+    "C": (17.0, 3.7),
+    "N": (2.8, 1.4),
+    "O": (2.3, 1.3),
+    "F": (0.3, 0.8),
+    "P": (0.0, 0.5),
+    "S": (0.4, 0.6),
+    "Cl": (0.2, 0.5),
+    "Br": (0.1, 0.5),
+    "I": (0.0, 0.5),
+    "H": (20.5, 5.8),
+}
+"""Likewise the atoms of each element; a spread is never less than half an atom."""
 
 
 @functools.cache
@@ -64,6 +94,7 @@ class MorganCounts:
         model: The molecule model whose tokens are read: a directory, or ``"seiko:NAME"``.
         radius: Bonds from the centre of an environment.
         size: Numbers a molecule is folded to.
+        by_role: Tell atoms by what they do and not by what they are (FCFP).
 
     References:
         Rogers, Hahn, "Extended-connectivity fingerprints", 2010, https://doi.org/10.1021/ci100050t.
@@ -72,6 +103,7 @@ class MorganCounts:
     model: str
     radius: int = 2
     size: int = 2048
+    by_role: bool = False
 
     def __call__(self, x: Tensor) -> Float[Tensor, "n d"]:
         """Return `[n, size]`, float32.
@@ -82,7 +114,36 @@ class MorganCounts:
         """
         from seiko.chemistry import morgan_counts
 
-        return morgan_counts(_smiles(self.model, x), radius=self.radius, size=self.size).to(x.device)
+        smiles = _smiles(self.model, x)
+        return morgan_counts(smiles, radius=self.radius, size=self.size, by_role=self.by_role).to(x.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtomPairs:
+    """Counts of pairs of atoms, by what they are and the bonds between them; a row of zeros for what is no molecule.
+
+    Args:
+        model: The molecule model whose tokens are read: a directory, or ``"seiko:NAME"``.
+        size: Numbers a molecule is folded to.
+
+    References:
+        Carhart, Smith, Venkataraghavan, "Atom pairs as molecular features in structure-activity studies", 1985,
+        https://doi.org/10.1021/ci00046a002.
+    """
+
+    model: str
+    size: int = 2048
+
+    def __call__(self, x: Tensor) -> Float[Tensor, "n d"]:
+        """Return `[n, size]`, float32.
+
+        Raises:
+            TypeError: If x are relaxed tokens.
+            FileNotFoundError: If there is no such model.
+        """
+        from seiko.chemistry import atom_pair_counts
+
+        return atom_pair_counts(_smiles(self.model, x), size=self.size).to(x.device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +172,57 @@ class Descriptors:
         from seiko.chemistry import properties
 
         values = properties(_smiles(self.model, x), self.names)
-        centre, spread = torch.tensor([DESCRIPTORS[name] for name in self.names], dtype=values.dtype).T
-        scaled: Tensor = ((values - centre) / spread).nan_to_num(0.0)
-        return scaled.to(torch.float32).to(x.device)
+        return scaled(values, [DESCRIPTORS[name] for name in self.names]).to(x.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formula:
+    """Atoms of each element in `ELEMENTS`, each less its usual number and over its usual spread.
+
+    Args:
+        model: The molecule model whose tokens are read: a directory, or ``"seiko:NAME"``.
+    """
+
+    model: str
+
+    def __call__(self, x: Tensor) -> Float[Tensor, "n d"]:
+        """Return `[n, len(ELEMENTS)]`, float32; what is no molecule lies at the centre.
+
+        Raises:
+            TypeError: If x are relaxed tokens.
+            FileNotFoundError: If there is no such model.
+        """
+        from seiko.chemistry import element_counts
+
+        values = element_counts(_smiles(self.model, x), list(ELEMENTS))
+        return scaled(values, list(ELEMENTS.values())).to(x.device)
+
+
+def scaled(values: Float[Tensor, "n k"], usual: Sequence[tuple[float, float]]) -> Float[Tensor, "n k"]:
+    """Return values less their centre and over their spread, float32; 0 for NaN."""
+    centre, spread = torch.tensor(usual, dtype=values.dtype).T
+    scaled: Tensor = ((values - centre) / spread).nan_to_num(0.0)
+    return scaled.to(torch.float32)
+
+
+def molecule_kernel(model: str) -> Sum:
+    """Return the kernel by which molecules are alike: in fragments, in how these lie, in properties and in formula.
+
+        k = w_1 T(environments) + w_2 T(environments by role) + w_3 T(atom pairs)
+            + w_4 RBF(descriptors) + w_5 RBF(formula)
+
+    T is Tanimoto's kernel on counts; both RBF have a length-scale for each number, so that those that do not matter can
+    drop out; the weights sum to one. All of these are found by the evidence of the labels.
+
+    Args:
+        model: The molecule model whose tokens are read: a directory, or ``"seiko:NAME"``.
+    """
+    return Sum(
+        kernels=(
+            Tanimoto(feature=MorganCounts(model=model)),
+            Tanimoto(feature=MorganCounts(model=model, by_role=True)),
+            Tanimoto(feature=AtomPairs(model=model)),
+            RBF(feature=Descriptors(model=model), ard=True),
+            RBF(feature=Formula(model=model), ard=True),
+        )
+    )

@@ -16,6 +16,7 @@ References:
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,9 +26,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seiko.acquisition import UCB
-from seiko.chemistry import morgan_counts, properties
+from seiko.chemistry import atom_pair_counts, element_counts, morgan_counts, properties
 from seiko.rewards import RBF, GaussianProcess, Sum, Tanimoto
-from seiko.rewards.molecules import DESCRIPTORS
+from seiko.rewards.molecules import DESCRIPTORS, ELEMENTS, scaled
 from seiko_bench.molecules.counted import Calls
 from seiko_bench.molecules.graph_ga import breed, mating_pool
 from seiko_bench.molecules.known import draw_known
@@ -104,11 +105,10 @@ class Screening:
     def run(self, calls: Calls, seed: int) -> None:
         """Spend all calls."""
         rng = np.random.default_rng(seed)
-        kernels = (Tanimoto(feature=_first), RBF(feature=_rest))
-        model = GaussianProcess(kernel=Sum(kernels=kernels), mean="likelihood")
+        model = GaussianProcess(kernel=screening_kernel(), mean="likelihood", tuned_on=256)
 
         def round(n: int) -> list[str]:
-            score = _fitted(model, calls, _counts_and_descriptors, self.c, int(rng.integers(2**31)))
+            score = _fitted(model, calls, screened, self.c, int(rng.integers(2**31)))
             pool = draw_known(self.pool, rng, calls.values)
             values = score(pool)
             return [pool[i] for i in np.argsort(-np.array(values), kind="stable")[:n]]
@@ -143,14 +143,42 @@ def _counts(smiles: Sequence[str]) -> Float[Tensor, "n d"]:
     return morgan_counts(smiles, size=SIZE)
 
 
-def _counts_and_descriptors(smiles: Sequence[str]) -> Float[Tensor, "n d"]:
-    centre, spread = torch.tensor(list(DESCRIPTORS.values())).T
-    return torch.cat([_counts(smiles), (properties(smiles, list(DESCRIPTORS)) - centre) / spread], dim=1)
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Some columns of what `screened` returns.
+
+    Args:
+        first: The first of them.
+        last: The one behind the last.
+    """
+
+    first: int
+    last: int
+
+    def __call__(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+        """Return them."""
+        return x[:, self.first : self.last]
 
 
-def _first(x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
-    return x[:, :SIZE]
+def screened(smiles: Sequence[str]) -> Float[Tensor, "n d"]:
+    """Return side by side what the kernel of the recipe `molecules` sees of molecules."""
+    descriptors = properties(smiles, list(DESCRIPTORS))
+    formula = element_counts(smiles, list(ELEMENTS))
+    return torch.cat(
+        [
+            _counts(smiles),
+            morgan_counts(smiles, size=SIZE, by_role=True),
+            atom_pair_counts(smiles, size=SIZE),
+            scaled(descriptors, list(DESCRIPTORS.values())),
+            scaled(formula, list(ELEMENTS.values())),
+        ],
+        dim=1,
+    )
 
 
-def _rest(x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
-    return x[:, SIZE:]
+def screening_kernel() -> Sum:
+    """Return `molecule_kernel` for the rows of `screened`."""
+    ends = list(itertools.accumulate((SIZE, SIZE, SIZE, len(DESCRIPTORS), len(ELEMENTS)), initial=0))
+    *counts, descriptors, formula = (Columns(first=first, last=last) for first, last in itertools.pairwise(ends))
+    kernels = [Tanimoto(feature=feature) for feature in counts]
+    return Sum(kernels=(*kernels, RBF(feature=descriptors, ard=True), RBF(feature=formula, ard=True)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -9,20 +11,43 @@ pytest.importorskip("rdkit")
 
 from rdkit import DataStructs
 from rdkit.Chem import rdFingerprintGenerator
+from torch import Tensor
 
-from seiko.chemistry import morgan_counts, parse, tanimoto
+from seiko.chemistry import atom_pair_counts, morgan_counts, parse, tanimoto
 
 SMILES = ["CCO", "CCCCCCCC", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O", "C"]
 
 
-def test_counts_and_similarity_are_those_of_rdkit() -> None:
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=512)
+ROLES = rdFingerprintGenerator.GetMorganFeatureAtomInvGen()
+
+
+@pytest.mark.parametrize(
+    ("generator", "ours"),
+    [
+        (rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=512), morgan_counts(SMILES, size=512)),
+        (
+            rdFingerprintGenerator.GetMorganGenerator(radius=1, fpSize=512, atomInvariantsGenerator=ROLES),
+            morgan_counts(SMILES, radius=1, size=512, by_role=True),
+        ),
+        (rdFingerprintGenerator.GetAtomPairGenerator(fpSize=512), atom_pair_counts(SMILES, size=512)),
+    ],
+    ids=["elements", "roles", "pairs"],
+)
+def test_counts_and_similarity_are_those_of_rdkit(generator: Any, ours: Tensor) -> None:
     theirs = [generator.GetCountFingerprint(parse(smiles)) for smiles in SMILES]
-    ours = morgan_counts(SMILES, radius=2, size=512)
     assert [row.nonzero().flatten().tolist() for row in ours] == [sorted(t.GetNonzeroElements()) for t in theirs]
     assert ours.sum(1).tolist() == [sum(t.GetNonzeroElements().values()) for t in theirs]
     expected = torch.tensor([DataStructs.BulkTanimotoSimilarity(t, theirs) for t in theirs])
+    expected.fill_diagonal_(1)  # RDKit calls methane, which has no pair of atoms, unlike itself
     torch.testing.assert_close(tanimoto(ours, ours), expected.to(ours.dtype))
+
+
+def test_roles_see_no_element_and_pairs_see_distance() -> None:
+    assert tanimoto(*(morgan_counts([halide], by_role=True) for halide in ("CCCCF", "CCCCBr"))).item() == 1
+    assert tanimoto(*(morgan_counts([halide]) for halide in ("CCCCF", "CCCCBr"))).item() < 1
+    assert atom_pair_counts(["CCCO", "[", "CC"]).sum(1).tolist() == [6.0, 0.0, 1.0]
+    with pytest.raises(ValueError, match="size must be a positive number of counts, got 0"):
+        atom_pair_counts(["C"], size=0)
 
 
 def test_no_molecule_is_a_zero_row_and_repeats_are_equal() -> None:

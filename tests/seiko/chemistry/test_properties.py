@@ -13,7 +13,7 @@ pytest.importorskip("rdkit")
 
 from rdkit import Chem
 
-from seiko.chemistry import PROPERTIES, largest_ring, parse, penalised_logp, properties, weight
+from seiko.chemistry import PROPERTIES, element_counts, largest_ring, parse, penalised_logp, properties, weight
 
 
 def mol(smiles: str) -> Chem.Mol:
@@ -64,6 +64,13 @@ def test_no_molecule_is_a_row_of_nan() -> None:
 
 def test_every_property_is_finite_on_odd_molecules() -> None:
     assert torch.isfinite(properties(["C", "[Na+]", "[H][H]", "C.C", "[Fe]"], list(PROPERTIES))).all()
+
+
+def test_the_formula_counts_every_atom() -> None:
+    found = element_counts(["CCO", "[2H]OC", "C[NH3+].[Cl-]", "[Na+]", "CC("], ["C", "O", "H", "Cl", "I"])
+    assert found[:4].tolist() == [[2, 1, 6, 0, 0], [1, 1, 4, 0, 0], [1, 0, 6, 1, 0], [0, 0, 0, 0, 0]]
+    assert found[4].isnan().all()
+    assert element_counts([], ["C"]).shape == (0, 1)
 
 
 def test_unknown_name_is_refused() -> None:

@@ -45,6 +45,14 @@ def test_squared_exponential_by_hand() -> None:
     assert gram(RBF(), a, b, length=[0.0]).tolist()[0] == pytest.approx([math.exp(-5.0), 1.0])
 
 
+def test_length_scales_start_at_the_spread_of_the_labelled_states() -> None:
+    points = torch.tensor([[0.0, 5.0, 1.0], [2.0, 5.0, 3.0], [4.0, 5.0, 5.0]])
+    (each,), (one,) = RBF(ard=True).bind(None), RBF().bind(None)
+    variance = torch.tensor([8 / 3, 16 / 9, 8 / 3], dtype=torch.float64)  # a coordinate that never varied has the mean
+    torch.testing.assert_close(each.start(each.inputs(points))["length"], (3 * variance).sqrt().log())
+    torch.testing.assert_close(one.start(one.inputs(points))["length"], (3 * variance[1:2]).sqrt().log())
+
+
 def test_hamming_by_hand() -> None:
     a, b = torch.tensor([[0, 1, 2]]), torch.tensor([[0, 1, 2], [0, 3, 2], [1, 3, 2], [0, 1, 4]])
     theta = [0.5, 1.0, 2.0]

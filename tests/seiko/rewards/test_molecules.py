@@ -17,10 +17,31 @@ pytest.importorskip("selfies")
 pytest.importorskip("gpytorch")
 
 from seiko import config
-from seiko.chemistry import PROPERTIES, FragmentAlphabet, flat, morgan_counts, properties, tanimoto, to_symbols
+from seiko.chemistry import (
+    PROPERTIES,
+    FragmentAlphabet,
+    atom_pair_counts,
+    element_counts,
+    flat,
+    morgan_counts,
+    properties,
+    tanimoto,
+    to_symbols,
+)
 from seiko.designs import Design
-from seiko.rewards import RBF, Descriptors, GaussianProcess, MorganCounts, Sum, Tanimoto
-from seiko.rewards.molecules import DESCRIPTORS
+from seiko.rewards import (
+    AtomPairs,
+    Descriptors,
+    Feature,
+    Formula,
+    GaussianProcess,
+    Kernel,
+    MorganCounts,
+    Tanimoto,
+    molecule_kernel,
+    spearman,
+)
+from seiko.rewards.molecules import DESCRIPTORS, ELEMENTS
 
 LEFT = ["C", "CO", "CC(=O)N", "FC(F)(F)", "NC(=O)"]
 RIGHT = ["Cl", "C", "C#N", "C(=O)O", "N1CCOCC1", "OC", "CCCCCC", "S(N)(=O)=O", "C2CC2", "Br", "CNC", "OCC(O)CO"]
@@ -50,11 +71,17 @@ def test_fingerprints_are_those_of_the_molecules(model: str, x: Tensor) -> None:
     small = MorganCounts(model=model, radius=1, size=64)(x)
     torch.testing.assert_close(small, morgan_counts(SMILES, radius=1, size=64))
     assert small.dtype == torch.float32
+    torch.testing.assert_close(MorganCounts(model=model, by_role=True)(x), morgan_counts(SMILES, by_role=True))
+    torch.testing.assert_close(AtomPairs(model=model, size=128)(x), atom_pair_counts(SMILES, size=128))
+
+
+def features(model: str) -> list[Feature]:
+    return [MorganCounts(model=model), AtomPairs(model=model), Descriptors(model=model), Formula(model=model)]
 
 
 def test_another_spelling_has_the_same_features(model: str, x: Tensor, alphabet: FragmentAlphabet) -> None:
     longer = torch.nn.functional.pad(x, (2, 3), value=alphabet.empty)
-    for feature in (MorganCounts(model=model), Descriptors(model=model)):
+    for feature in features(model):
         assert torch.equal(feature(longer), feature(x))
 
 
@@ -69,14 +96,23 @@ def test_descriptors_are_in_their_usual_spread(model: str, x: Tensor) -> None:
     assert float(Descriptors(model=model)(x).abs().max()) < 7
 
 
+def test_a_formula_is_in_its_usual_spread(model: str, x: Tensor) -> None:
+    found = Formula(model=model)(x)
+    assert found.shape == (60, len(ELEMENTS))
+    assert found.dtype == torch.float32
+    atoms = element_counts(SMILES, ["C", "H"])
+    torch.testing.assert_close(found[:, 0], ((atoms[:, 0] - 17) / 3.7).float())
+    torch.testing.assert_close(found[:, 9], ((atoms[:, 1] - 20.5) / 5.8).float())
+
+
 def test_what_is_no_molecule_is_nothing(model: str, alphabet: FragmentAlphabet) -> None:
     x = torch.full((2, 5), alphabet.empty)
-    assert float(MorganCounts(model=model)(x).abs().max()) == 0
-    assert float(Descriptors(model=model)(x).abs().max()) == 0
+    for feature in features(model):
+        assert float(feature(x).abs().max()) == 0
 
 
 def test_relaxed_tokens_are_refused(model: str) -> None:
-    for feature in (MorganCounts(model=model), Descriptors(model=model)):
+    for feature in features(model):
         with pytest.raises(TypeError, match="no gradient: choose an update that needs none"):
             feature(torch.rand(2, 5, 61))
 
@@ -94,7 +130,13 @@ def test_wrong_models_and_names_are_named(model: str, tmp_path: Path) -> None:
 
 
 def test_features_travel_as_json_without_their_model() -> None:
-    for feature in (MorganCounts(model="seiko:absent", radius=3), Descriptors(model="seiko:absent", names=("sa",))):
+    for feature in (
+        MorganCounts(model="seiko:absent", radius=3, by_role=True),
+        AtomPairs(model="seiko:absent", size=9),
+        Descriptors(model="seiko:absent", names=("sa",)),
+        Formula(model="seiko:absent"),
+        molecule_kernel("seiko:absent"),
+    ):
         assert config.from_json(config.to_json(feature)) == feature
 
 
@@ -104,12 +146,11 @@ def test_the_kernel_of_fingerprints_is_the_similarity_of_molecules(model: str, x
     torch.testing.assert_close(found.float(), tanimoto(morgan_counts(SMILES[:20]), morgan_counts(SMILES[15:])))
 
 
-def test_a_gaussian_process_of_both_ranks_qed(model: str, x: Tensor) -> None:
+def test_a_gaussian_process_ranks_qed(model: str, x: Tensor) -> None:
     y = properties(SMILES, ["qed"])[:, 0].double()
     order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
     seen, held = order[:40], order[40:]
-    kernels = (Tanimoto(feature=MorganCounts(model=model)), RBF(feature=Descriptors(model=model)))
-    belief = GaussianProcess(kernel=Sum(kernels=kernels), restarts=1).fit(x[seen], y[seen], None, 0)
+    belief = GaussianProcess(kernel=molecule_kernel(model), restarts=1).fit(x[seen], y[seen], None, 0)
     posterior = belief.posterior(x[held])
     rank = float(stats.spearmanr(posterior.mean, y[held]).statistic)
     print(f"Spearman {rank:.3f} of 20 molecules from 40")
@@ -119,3 +160,23 @@ def test_a_gaussian_process_of_both_ranks_qed(model: str, x: Tensor) -> None:
     known = belief.posterior(x[seen])
     assert float(known.std.mean()) < float(posterior.std.mean())
     assert float(stats.spearmanr(known.mean, y[seen]).statistic) > 0.95
+
+
+@pytest.mark.parametrize(("what", "least"), [("formula", 0.9), ("property", 0.9), ("role", 0.5)])
+def test_it_finds_out_by_what_molecules_are_alike(model: str, x: Tensor, what: str, least: float) -> None:
+    """Each label here is told by another part of the kernel, and fingerprints alone know it less well."""
+    y = {
+        "formula": lambda: -(element_counts(SMILES, ["O", "N"]).sum(1) - 2).square(),
+        "property": lambda: -(properties(SMILES, ["logp"])[:, 0] - 2).square(),
+        "role": lambda: tanimoto(*[morgan_counts(SMILES, by_role=True)] * 2)[:, 17],
+    }[what]().double()
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(1))
+    seen, held = order[:40], order[40:]
+
+    def rank(kernel: Kernel) -> float:
+        belief = GaussianProcess(kernel=kernel, mean="likelihood", restarts=1).fit(x[seen], y[seen], None, 0)
+        return spearman(belief.posterior(x[held]).mean, y[held])
+
+    both, alone = rank(molecule_kernel(model)), rank(Tanimoto(feature=MorganCounts(model=model)))
+    print(f"{what}: Spearman {both:.3f} of 20 molecules from 40, {alone:.3f} by circular fingerprints alone")
+    assert both > max(alone, least)
