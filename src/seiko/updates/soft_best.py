@@ -92,7 +92,7 @@ class SoftBestOf:
 
         Raises:
             ValueError: If a second anchor has a positive coefficient.
-            FloatingPointError: If the objective is not a number.
+            FloatingPointError: If the objective is not finite somewhere.
         """
         base = base_policy(problem)
         return self.choose(self.propose(base, problem.objective, conditioning, noise, start), problem, noise)
@@ -111,7 +111,10 @@ class SoftBestOf:
         x_0 = tuple(draw(policy, conditioning, stream, start=start) for stream in streams)
         values = torch.stack([objective(x) for x in x_0], 1).double()
         if not bool(values.isfinite().all()):
-            raise FloatingPointError("the objective is not a number at some draws: look at the reward model")
+            some = float(values[~values.isfinite()][0])
+            raise FloatingPointError(
+                f"the objective is {some} at some draws, and must be finite: look at the reward model"
+            )
         asked = torch.zeros(len(noise), dtype=torch.int64, device=values.device)
         if conditioning is not None:
             asked = torch.unique(conditioning.flatten(1), dim=0, return_inverse=True)[1].to(values.device)

@@ -130,7 +130,8 @@ def test_a_second_anchor_is_refused_with_the_way_out(setting: Any) -> None:
         SoftBestOf().draw(setting.pretrained, setting.problem(0.5, 0.1), None, Noise.seeded(0, 4))
 
 
-def test_a_reward_that_is_not_a_number_is_refused(setting: Any) -> None:
-    broken = Problem(lambda x: setting.objective(x) * float("nan"), (Anchor(setting.pretrained, 0.5),))
-    with pytest.raises(FloatingPointError, match="the objective is not a number"):
+@pytest.mark.parametrize(("value", "shown"), [(math.nan, "nan"), (math.inf, "inf")])
+def test_a_reward_that_is_not_finite_is_refused(setting: Any, value: float, shown: str) -> None:
+    broken = Problem(lambda x: torch.full((len(x),), value), (Anchor(setting.pretrained, 0.5),))
+    with pytest.raises(FloatingPointError, match=f"the objective is {shown} at some draws, and must be finite"):
         SoftBestOf().draw(setting.pretrained, broken, None, Noise.seeded(0, 4))
