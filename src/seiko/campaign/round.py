@@ -19,7 +19,7 @@ from seiko.campaign.recipe import Recipe
 from seiko.campaign.sampler import ModelSampler, Sampler, SteeredSampler
 from seiko.campaign.state import CalibrationReport, RunState
 from seiko.diffusion import Noise, Transition
-from seiko.models import DiffusionModel, ModelPolicy
+from seiko.models import DiffusionModel, ModelPolicy, Version
 from seiko.rewards import Belief, Calibration, Feature, PromptFeature, calibration
 from seiko.updates import (
     Comparing,
@@ -79,7 +79,10 @@ def advance_model(
     Returns:
         The fields of `RoundReport` that it decides.
     """
-    sampler: Sampler = ModelSampler(model, judging, previous="pretrained" if first else "previous")
+    version: Version = "pretrained" if recipe.update is None else "current"  # which nothing moves
+    sampler: Sampler = ModelSampler(
+        model, judging, version, "previous" if recipe.update and not first else "pretrained"
+    )
     fields: dict[str, Any] = {"alpha": None, "beta": None}
     if belief is not None and objective is not None and recipe.update is not None:
         lists = [given for given in (training, judging) if given is not None]

@@ -122,10 +122,14 @@ class ModelSampler:
     def _look(self, noise: Noise) -> tuple[State, PerSample, PerSample]:
         policy: ModelPolicy[Transition] = ModelPolicy(self.model, self.version)
         trajectory = rollout(policy, _given(self.conditioner, noise), noise)
-        pretrained = path_kl(trajectory, ModelPolicy(self.model, "pretrained"))
-        if self.previous == "pretrained":
-            return trajectory.x_0, pretrained, pretrained
-        return trajectory.x_0, pretrained, path_kl(trajectory, ModelPolicy(self.model, self.previous))
+
+        def kl_from(version: Version) -> PerSample:
+            if version == self.version:
+                return torch.zeros(len(noise), device=trajectory.x_0.device)
+            return path_kl(trajectory, ModelPolicy(self.model, version))
+
+        pretrained = kl_from("pretrained")
+        return trajectory.x_0, pretrained, pretrained if self.previous == "pretrained" else kl_from(self.previous)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from seiko.campaign import sampler as sampler_module
 from seiko.campaign.sampler import CHUNK, ModelSampler, Sampler, SteeredSampler, chunk, draw_many
 from seiko.diffusion import Noise, path_kl, rollout
 from seiko.models import MaskedLM, ModelPolicy
@@ -38,6 +39,25 @@ def test_the_model_draws_as_it_is_now(model: MaskedLM) -> None:
         kl = float(path_kl(trajectory, ModelPolicy(model, "pretrained")).mean())
     assert kl > 0
     assert look.kl_pretrained == look.kl_previous == pytest.approx(kl)
+    pretrained = ModelSampler(model, version="pretrained").look(noise)
+    assert torch.equal(pretrained.x_0, before)
+    assert pretrained.kl_pretrained == 0
+    assert pretrained.kl_previous == 0  # nothing has been kept as previous but the start
+
+
+def test_a_model_that_nothing_moves_is_asked_once_to_look_at_it(
+    model: MaskedLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a model is no distance from itself")
+
+    monkeypatch.setattr(sampler_module, "path_kl", refuse)
+    look = ModelSampler(model, version="pretrained", previous="pretrained").look(Noise.seeded(0, 50))
+    assert (look.kl_pretrained, look.kl_previous) == (0, 0)
+    assert look.kls is not None
+    assert look.kls.tolist() == [0.0] * 50
+    with pytest.raises(AssertionError):
+        ModelSampler(model).look(Noise.seeded(0, 50))
 
 
 @ALL
