@@ -5,8 +5,9 @@
                 the library; c drawn a round, log10 c ~ U(-.5, 1.5); Tanimoto kernel on count fingerprints
     screening   candidates are random molecules of the library; c and the belief of the recipe `molecules`
 
-GP BO follows PMO but for the sizes that suit 1,000 calls: batches of 50 where PMO, at ten times the calls, has up to
-1,000; counts where it has bits; the mating pool goes by A less the smallest A of the population, for A may be negative.
+GP BO follows PMO but for the sizes that suit 1,000 calls: batches of 25, the best of those tried (docs/log.md), where
+PMO, at ten times the calls, has up to 1,000; counts where it has bits; the mating pool goes by A less the smallest A of
+the population, for A may be negative.
 
 References:
     Tripp, Simm, Hernández-Lobato, "A fresh look at de novo molecular design benchmarks", 2021; Gao, Fu, Sun, Coley,
@@ -54,8 +55,8 @@ class GPBO:
         others: Random molecules of the library beside them.
     """
 
-    start: int = 100
-    batch: int = 50
+    start: int = 25
+    batch: int = 25
     generations: int = 25
     offspring: int = 100
     population: int = 500
@@ -98,7 +99,7 @@ class Screening:
         c: Standard deviations of optimism.
     """
 
-    batch: int = 100
+    batch: int = 25
     pool: int = 1500
     c: float = 0.5
 

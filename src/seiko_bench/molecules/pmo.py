@@ -40,9 +40,10 @@ from seiko_recipes.molecules import molecules
 
 __all__ = ["pmo"]
 
-ROUNDS = 20
-SMALLER: Mapping[str, Any] = {"steps": 1, "final_steps": 16, "samples": 128, "pool": 600}
-"""A round of 50 calls is given less work than one of 200, so that a task takes some ten minutes of one core."""
+ROUNDS = 40
+SMALLER: Mapping[str, Any] = {"steps": 1, "final_steps": 16, "samples": 64, "pool": 600, "generations": 10}
+"""A round of 25 calls is given less work than one of 200: forty of them take as long as twenty of twice the work, and
+find more (docs/log.md)."""
 LOOK = 64
 QUICK_CALLS = 24
 RECORD = "record.json"
