@@ -201,8 +201,8 @@ class Formula:
 def scaled(values: Float[Tensor, "n k"], usual: Sequence[tuple[float, float]]) -> Float[Tensor, "n k"]:
     """Return values less their centre and over their spread, float32; 0 for NaN."""
     centre, spread = torch.tensor(usual, dtype=values.dtype).T
-    scaled: Tensor = ((values - centre) / spread).nan_to_num(0.0)
-    return scaled.to(torch.float32)
+    found: Tensor = ((values - centre) / spread).nan_to_num(0.0)
+    return found.to(torch.float32)
 
 
 def molecule_kernel(model: str) -> Sum:
