@@ -260,7 +260,7 @@ def _before(path: Path, protocol: Protocol) -> dict[int, dict[str, Any]]:
     """Return the records of a result file by seed; none without a file.
 
     Raises:
-        typer.BadParameter: If it is of another benchmark.
+        typer.BadParameter: If it is of another benchmark, or of a method that has changed since.
     """
     if not path.is_file():
         return {}
@@ -269,6 +269,11 @@ def _before(path: Path, protocol: Protocol) -> dict[int, dict[str, Any]]:
         raise typer.BadParameter(
             f"--keep adds to results of the same benchmark, and {path} holds those of {found['benchmark']!r}, not of "
             f"{protocol.description!r}: choose another --out"
+        )
+    if "superseded" in found:
+        raise typer.BadParameter(
+            f"{path} holds runs of {found['superseded']}, to which --keep would add others: leave --keep out to run "
+            "all anew, or choose another --out"
         )
     return {record["seed"]: record for record in found["runs"]}
 

@@ -122,7 +122,7 @@ def page(results: Path) -> str:
         found = [json.loads(path.read_text()) for path in files]
         parts.append(f"## {found[0]['benchmark']}\n")
         parts.append(_table(["method", "seeds", *columns.values()], [_row(result, list(columns)) for result in found]))
-        parts.append("Commands:\n\n" + "\n".join(f"    {result['command']}" for result in found) + "\n")
+        parts.append("Commands:\n\n" + "\n".join(f"    {_command(result)}" for result in found) + "\n")
         if any("rounds" in run for result in found for run in result["runs"]):
             parts.append("By round, medians over seeds:\n")
             parts.append(_rounds(found))
@@ -171,6 +171,12 @@ def _theory(results: Path) -> list[str]:
         parts += [f"{text}\n", _table(header, rows)]
         parts.append("Commands:\n\n" + "\n".join(f"    {result['command']}" for result in found) + "\n")
     return parts
+
+
+def _command(result: dict[str, Any]) -> str:
+    """Return the command that made a file, with what it was of where the method has changed since."""
+    superseded = result.get("superseded")
+    return str(result["command"]) + (f"  # {superseded}" if superseded else "")
 
 
 def _row(result: dict[str, Any], keys: list[str]) -> list[str]:

@@ -116,6 +116,10 @@ def test_seeds_that_are_there_are_kept(
     result = bench(*genetic, "--seeds", "4", "--keep", "--out", "twice")
     assert result.exit_code == 2
     assert "holds those of 'another'" in " ".join(result.stderr.replace("│", " ").split())
+    path.write_text(json.dumps(once | {"superseded": "the old rules"}))
+    result = bench(*genetic, "--seeds", "4", "--keep", "--out", "twice")
+    assert result.exit_code == 2
+    assert "holds runs of the old rules" in " ".join(result.stderr.replace("│", " ").split())
     assert ran == [2], "nothing was run"
 
 

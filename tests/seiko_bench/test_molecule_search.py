@@ -15,11 +15,10 @@ from seiko.designs import Design
 from seiko.metrics import top_k_auc
 from seiko.oracles import QED
 from seiko.priors import SIDE_FILE, prior_folder
-from seiko.rewards import GaussianProcess
 from seiko_bench.molecules import graph_ga, known
 from seiko_bench.molecules.counted import Calls, found
 from seiko_bench.molecules.crossover import crossover
-from seiko_bench.molecules.gp_search import GPBO, Screening, screened, screening_kernel
+from seiko_bench.molecules.gp_search import GPBO, Screening, screened, screening_model
 from seiko_bench.molecules.graph_edits import editable, finished, join
 from seiko_bench.molecules.graph_ga import GraphGA, breed, mating_pool
 from seiko_bench.molecules.mutation import MUTATIONS, mutate
@@ -60,8 +59,7 @@ def test_screening_believes_what_the_recipe_believes() -> None:
     smiles = [str(flat(text)) for text in MOLECULES]
     x, y = alphabet.read([Design(text, "smiles") for text in smiles]), properties(smiles, ["logp"])[:, 0].double()
     fitted = molecules().reward_model.fit(x[:40], y[:40], None, 0).posterior(x[40:])
-    model = GaussianProcess(kernel=screening_kernel(), mean="likelihood", tuned_on=256)
-    found = model.fit(screened(smiles[:40]), y[:40], None, 0).posterior(screened(smiles[40:]))
+    found = screening_model().fit(screened(smiles[:40]), y[:40], None, 0).posterior(screened(smiles[40:]))
     torch.testing.assert_close(found.mean, fitted.mean, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(found.std, fitted.std, rtol=1e-3, atol=1e-4)
 

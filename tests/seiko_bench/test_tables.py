@@ -81,6 +81,12 @@ def test_the_page_of_two_small_files(results: Path) -> None:
     assert head.startswith("# Results\n")
 
 
+def test_a_command_says_what_it_was_of_where_the_method_has_changed(results: Path) -> None:
+    path = results / "ehrlich-genetic.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"superseded": "the old rules"}))
+    assert "    seiko bench ehrlich --seeds 1 --methods genetic  # the old rules\n" in page(results)
+
+
 def test_a_page_without_rounds_has_no_table_of_them(tmp_path: Path) -> None:
     write(tmp_path, "tfbind8", "uniform", {"best": estimate(0.973, 0.97, 0.98)}, [{"best": 0.973}])
     found = page(tmp_path)

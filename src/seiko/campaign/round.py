@@ -79,10 +79,9 @@ def advance_model(
     Returns:
         The fields of `RoundReport` that it decides.
     """
-    version: Version = "pretrained" if recipe.update is None else "current"  # which nothing moves
-    sampler: Sampler = ModelSampler(
-        model, judging, version, "previous" if recipe.update and not first else "pretrained"
-    )
+    still = recipe.update is None  # the model never leaves the pretrained one
+    version: Version = "pretrained" if still else "current"
+    sampler: Sampler = ModelSampler(model, judging, version, "pretrained" if still or first else "previous")
     fields: dict[str, Any] = {"alpha": None, "beta": None}
     if belief is not None and objective is not None and recipe.update is not None:
         lists = [given for given in (training, judging) if given is not None]

@@ -106,7 +106,7 @@ class Screening:
     def run(self, calls: Calls, seed: int) -> None:
         """Spend all calls."""
         rng = np.random.default_rng(seed)
-        model = GaussianProcess(kernel=screening_kernel(), mean="likelihood", tuned_on=256)
+        model = screening_model()
 
         def round(n: int) -> list[str]:
             score = _fitted(model, calls, screened, self.c, int(rng.integers(2**31)))
@@ -177,9 +177,10 @@ def screened(smiles: Sequence[str]) -> Float[Tensor, "n d"]:
     )
 
 
-def screening_kernel() -> Sum:
-    """Return `molecule_kernel` for the rows of `screened`."""
+def screening_model() -> GaussianProcess:
+    """Return the recipe's reward model for the rows of `screened`."""
     ends = list(itertools.accumulate((SIZE, SIZE, SIZE, len(DESCRIPTORS), len(ELEMENTS)), initial=0))
     *counts, descriptors, formula = (Columns(first=first, last=last) for first, last in itertools.pairwise(ends))
     kernels = [Tanimoto(feature=feature) for feature in counts]
-    return Sum(kernels=(*kernels, RBF(feature=descriptors, ard=True), RBF(feature=formula, ard=True)))
+    kernel = Sum(kernels=(*kernels, RBF(feature=descriptors, ard=True), RBF(feature=formula, ard=True)))
+    return GaussianProcess(kernel=kernel, mean="likelihood", tuned_on=256)

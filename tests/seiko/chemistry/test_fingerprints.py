@@ -45,6 +45,9 @@ def test_counts_and_similarity_are_those_of_rdkit(generator: Any, ours: Tensor) 
 def test_roles_see_no_element_and_pairs_see_distance() -> None:
     assert tanimoto(*(morgan_counts([halide], by_role=True) for halide in ("CCCCF", "CCCCBr"))).item() == 1
     assert tanimoto(*(morgan_counts([halide]) for halide in ("CCCCF", "CCCCBr"))).item() < 1
+    isomers = ("Fc1cccc(F)c1", "Fc1ccc(F)cc1")  # meta and para: the same atoms, other distances
+    assert tanimoto(*(morgan_counts([isomer], radius=0) for isomer in isomers)).item() == 1
+    assert tanimoto(*(atom_pair_counts([isomer]) for isomer in isomers)).item() < 1
     assert atom_pair_counts(["CCCO", "[", "CC"]).sum(1).tolist() == [6.0, 0.0, 1.0]
     with pytest.raises(ValueError, match="size must be a positive number of counts, got 0"):
         atom_pair_counts(["C"], size=0)
