@@ -44,6 +44,7 @@ from seiko.updates import (
     DirectBackprop,
     Distill,
     Guidance,
+    Replay,
     SoftBestOf,
     Steering,
     Update,
@@ -62,7 +63,7 @@ from seiko_recipes.objectives import objectives_of
 
 __all__ = ["graphs", "molecules"]
 
-UpdateName = Literal["ppo", "distill", "guidance", "smc", "best-of", "none"]
+UpdateName = Literal["ppo", "replay", "distill", "guidance", "smc", "best-of", "none"]
 GraphUpdateName = Literal["ppo", "backprop", "adjoint", "sqdf", "distill", "none"]
 RewardName = Literal["gp", "fingerprint", "ensemble", "tokens"]
 
@@ -119,8 +120,9 @@ def molecules(
         patience: Stop after as many rounds without a better label; none for never.
         seed: Seeds everything.
         preset: "demo" is small enough for a first look: 120 labels in 3 rounds, whatever budget and rounds say.
-        update: How the model moves; "guidance", "smc" and "best-of" (a soft choice among 16 draws, at most 2.8 nats)
-            steer the pretrained model and train nothing, "none" leaves it as it is.
+        update: How the model moves; "replay" learns from the best labelled molecules in place of its own draws,
+            "guidance", "smc" and "best-of" (a soft choice among 16 draws, at most 2.8 nats) steer the pretrained model
+            and train nothing, "none" leaves it as it is.
         acquisition: What a batch is chosen by and the model is moved by; "bootstrap" needs reward "ensemble" or
             "tokens".
         final_acquisition: What the last update goes by, after which no label follows; none for the same as before,
@@ -315,6 +317,8 @@ def _update(name: UpdateName, hurried: bool) -> Update[Any] | Steering | None:
         case "ppo":
             # a larger rate gets there in fewer steps and spends twice the nats on the way (docs/log.md)
             return PPO(learning_rate=5e-4 if hurried else 2e-4, epochs=2, share=0.3, anchored=0.34)
+        case "replay":
+            return Replay()
         case "distill":
             return Distill(learning_rate=3e-4, epochs=2, share=0.25)
         case "guidance":

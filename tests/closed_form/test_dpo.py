@@ -14,7 +14,7 @@ from seiko.diffusion import DenoisingTransition, Noise
 from seiko.models import GaussianToy, ModelPolicy
 from seiko.models.versions import Version
 from seiko.updates import DPO, FixedStrength, PreferenceDPO, improve
-from seiko.updates.dpo import eps_score, forward_path, noised
+from seiko.updates.forward import eps_score, forward_path, noised
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.3])

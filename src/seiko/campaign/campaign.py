@@ -25,6 +25,7 @@ from torch import Tensor
 from seiko import config
 from seiko.acquisition import Objective
 from seiko.campaign.batches import batch_size
+from seiko.campaign.equipment import equipped
 from seiko.campaign.errors import (
     BudgetSpent,
     NothingAsked,
@@ -34,7 +35,6 @@ from seiko.campaign.errors import (
 from seiko.campaign.foresight import outlook
 from seiko.campaign.history import History
 from seiko.campaign.ledger import Ledger, LedgerConflict, NoRun, RunExists
-from seiko.campaign.pairs import equipped
 from seiko.campaign.proposal import predict, propose
 from seiko.campaign.recipe import Recipe
 from seiko.campaign.round import Progress, advance_model, calibration_report, label_fields

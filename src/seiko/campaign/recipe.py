@@ -18,7 +18,7 @@ from seiko.campaign.stopping import StopRule
 from seiko.models import ModelSource
 from seiko.oracles import Oracle
 from seiko.rewards import SGLD, Ensemble, Feasibility, Feature, PreferenceEnsemble, PromptFeature, RewardModel, Symmetry
-from seiko.updates import FixedStrength, KLBudget, Steering, Strength, Update
+from seiko.updates import FixedStrength, KLBudget, Replay, Steering, Strength, Update
 
 __all__ = ["Recipe"]
 
@@ -128,6 +128,10 @@ class Recipe:
             raise ValueError(f"pool must be at least 1 candidate, got {self.pool}")
         if isinstance(self.update, Steering) and not isinstance(self.strength, (KLBudget, FixedStrength)):
             raise ValueError(f"steering needs a strength of KLBudget or FixedStrength, got {self.strength}")
+        if isinstance(self.update, Replay) and self.strength.limit is None:
+            raise ValueError(
+                f"Replay has no anchor but a KL budget, got strength {self.strength}: give KLBudget(nats=5)"
+            )
         if isinstance(self.view, PromptFeature) and self.prompts is None:
             raise ValueError(
                 f"view {type(self.view).__name__} sees the prompt and the recipe has none: give prompts, or a view of "

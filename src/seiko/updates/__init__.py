@@ -1,7 +1,8 @@
 """How the model moves: one problem, several inner optimisers; or how it is steered without moving.
 
 moves      PPO, Distill; MemoryDistill for masked models; DirectBackprop, AdjointMatching, SQDF for
-           differentiable objectives; DPO on pairs of paths, PreferenceDPO on designs that were compared
+           differentiable objectives; DPO on pairs of paths, PreferenceDPO on designs that were compared,
+           Replay on the best that were labelled
 steers     Guidance, SMC, SoftBestOf
 """
 
@@ -24,6 +25,7 @@ from seiko.updates.guidance import Guidance, GuidedPolicy
 from seiko.updates.improve import Improvement, improve
 from seiko.updates.memory import MemoryDistill
 from seiko.updates.ppo import PPO
+from seiko.updates.replay import Replay, ReplayUpdate
 from seiko.updates.schedule import Cosine, RateSchedule, Trapezoid
 from seiko.updates.smc import SMC
 from seiko.updates.soft_best import SoftBestOf
@@ -57,6 +59,8 @@ __all__ = [
     "PreferenceUpdate",
     "Problem",
     "RateSchedule",
+    "Replay",
+    "ReplayUpdate",
     "SoftBestOf",
     "Steered",
     "Steering",

@@ -33,6 +33,7 @@ from torch import Tensor
 from seiko.diffusion import Conditioning, MaskedTransition, Noise, Policy, rollout
 from seiko.updates.base import Problem, StepReport, UpdateState, adam, descend, report
 from seiko.updates.distill import choose_damping
+from seiko.updates.forward import masked_at
 from seiko.updates.schedule import Cosine
 
 __all__ = ["MemoryDistill", "MemoryState"]
@@ -210,7 +211,7 @@ class MemoryDistill:
         u = noise.uniform((2,))
         drawn = _weighted(x, weight, u[:, 0])
         k, importance = _late_steps(policy.num_steps, u[:, 1])
-        masked = _masked_at(policy.num_steps, x.shape[1], x.device)[k]
+        masked = masked_at(policy.num_steps, x.shape[1], x.device)[k]
         rank = noise.fold_in(1).uniform((x.shape[1],)).argsort(-1).argsort(-1)
         hidden = rank < masked[:, None]
         shape = policy.prior(noise[:1])
@@ -287,12 +288,3 @@ def _late_steps(num_steps: int, u: Float[Tensor, "b"]) -> tuple[Int64[Tensor, "b
     probability = probability / probability.sum()
     k = torch.searchsorted(probability.cumsum(0), u.contiguous()).clamp(max=num_steps - 1)
     return k + 1, 1 / probability[k]
-
-
-def _masked_at(num_steps: int, length: int, device: torch.device) -> Int64[Tensor, "k"]:
-    """Return how many positions are masked before each step k = 0..K, starting from all."""
-    masked, left = [0] * (num_steps + 1), length
-    for k in range(num_steps, 0, -1):
-        masked[k] = left
-        left -= -(-left // k)
-    return torch.tensor(masked, device=device)

@@ -9,7 +9,8 @@ from torch import Tensor
 from seiko.diffusion import Noise
 from seiko.models import EnumerableToy, ModelPolicy
 from seiko.updates import Anchor, FixedStrength, KLBudget, MemoryDistill, Problem, improve
-from seiko.updates.memory import _late_steps, _masked_at, _new_rows, conditionals, log_likelihood
+from seiko.updates.forward import masked_at
+from seiko.updates.memory import _late_steps, _new_rows, conditionals, log_likelihood
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_only_rows_that_are_new_are_found_each_once(letters: int) -> None:
 
 @pytest.mark.parametrize(("num_steps", "length"), [(4, 4), (2, 5), (6, 4)])
 def test_the_masked_positions_are_those_of_the_chain(num_steps: int, length: int) -> None:
-    masked = _masked_at(num_steps, length, torch.device("cpu"))
+    masked = masked_at(num_steps, length, torch.device("cpu"))
     left = length
     for k in range(num_steps, 0, -1):
         assert int(masked[k]) == left

@@ -1,15 +1,17 @@
-"""The pairs that `PreferenceDPO` learns from: what raters compared, or what labels rank.
+"""What updates that learn from designs are given of a run: pairs for `PreferenceDPO`, the best for `Replay`.
 
-comparisons   winner and loser of each that was told; ties teach it nothing
+comparisons   winner and loser of each that was told; ties teach nothing
 labels        where nobody compared any such: each labelled design with another one, drawn by the seed, the larger
               label preferred
+best          designs of the largest labels
 
-Both designs of a pair were drawn for the same prompt, and are learnt from for that prompt: how good a cat is beside a
-dog says nothing of how likely the model should draw either.
+Both designs of a pair were drawn for the same prompt, the best are the best of each prompt, and all are learnt from for
+theirs: how good a cat is beside a dog says nothing of how likely the model should draw either.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,7 +22,7 @@ from seiko.campaign.recipe import Recipe
 from seiko.campaign.seeds import Purpose
 from seiko.designs import Design
 from seiko.diffusion import Conditioning
-from seiko.updates import PreferenceDPO
+from seiko.updates import PreferenceDPO, PreferenceUpdate, Replay, ReplayUpdate
 
 if TYPE_CHECKING:
     from seiko.campaign.history import History
@@ -32,22 +34,52 @@ _Pairs: TypeAlias = list[tuple[Design, Design]]  # winner, loser
 
 
 def equipped(history: History, round: int) -> Recipe:
-    """Return the recipe with an update that has its pairs; the same for other updates, and None as the update without.
+    """Return the recipe with an update that has its designs; the same for other updates, and None as one without any.
 
     Args:
         history: Of the run; nothing of it is changed.
         round: The round whose update it is.
     """
-    recipe = history.recipe
-    if not isinstance(recipe.update, PreferenceDPO):
-        return recipe
-    conditioned = recipe.prompts is not None
+    match history.recipe.update:
+        case PreferenceDPO() as update:
+            return replace(history.recipe, update=_with_pairs(update, history, round))
+        case Replay() as update:
+            return replace(history.recipe, update=_with_best(update, history))
+    return history.recipe
+
+
+def _with_pairs(update: PreferenceDPO, history: History, round: int) -> PreferenceUpdate | None:
+    conditioned = history.recipe.prompts is not None
     pairs = _alike(_compared(history), conditioned) or _alike(_ranked(history, round), conditioned)
     if not pairs:
-        return replace(recipe, update=None)
+        return None
     states = _states(history, [design for pair in pairs for design in pair])
     given = _conditioning(history, [winner for winner, _ in pairs]) if conditioned else None
-    return replace(recipe, update=recipe.update.with_pairs(history.model.process, states[::2], states[1::2], given))
+    return update.with_pairs(history.model.process, states[::2], states[1::2], given)
+
+
+def _with_best(update: Replay, history: History) -> ReplayUpdate | None:
+    conditioned = history.recipe.prompts is not None
+    told = history.state.measured()
+    of_prompt = _by_prompt(told.designs)
+    if conditioned:
+        of_prompt.pop(None, None)
+    best: list[Design] = []
+    for rows in of_prompt.values():
+        most = min(update.most(len(rows)), max(1, update.best // len(of_prompt)))
+        best += [told.designs[row] for row in sorted(rows, key=lambda row: -told.values[row])[:most]]
+    if not best:
+        return None
+    given = _conditioning(history, best) if conditioned else None
+    return update.with_designs(history.model.process, _states(history, best), given)
+
+
+def _by_prompt(designs: Sequence[Design]) -> dict[str | None, list[int]]:
+    """Return the rows of the designs of each prompt."""
+    of_prompt: dict[str | None, list[int]] = {}
+    for row, design in enumerate(designs):
+        of_prompt.setdefault(design.prompt, []).append(row)
+    return of_prompt
 
 
 def _alike(pairs: _Pairs, conditioned: bool) -> _Pairs:
@@ -64,11 +96,8 @@ def _compared(history: History) -> _Pairs:
 def _ranked(history: History, round: int) -> _Pairs:
     told = history.state.measured()
     generator = torch.Generator().manual_seed(history.seed(round, Purpose.FIT))
-    of_prompt: dict[str | None, list[int]] = {}
-    for row, design in enumerate(told.designs):
-        of_prompt.setdefault(design.prompt, []).append(row)
     pairs: _Pairs = []
-    for rows in of_prompt.values():
+    for rows in _by_prompt(told.designs).values():
         for _ in range(PER_LABEL):
             for one, place in zip(rows, torch.randperm(len(rows), generator=generator).tolist(), strict=True):
                 other = rows[place]
