@@ -16,9 +16,8 @@ rounds that did not draw them, is experience replay.
 
 References:
     Rubinstein, Kroese, "The Cross-Entropy Method", 2004 (likelihood of elite samples);
-    Blaschke et al., "Memory-assisted reinforcement learning for diverse molecular de novo design", 2020,
-    https://doi.org/10.1186/s13321-020-00473-0, and Guo, Schwaller, "Augmented memory", 2024,
-    https://doi.org/10.1021/jacsau.4c00066 (experience replay of molecules).
+    Guo, Schwaller, "Augmented memory: capitalizing on experience replay to accelerate de novo molecular design", 2023,
+    https://arxiv.org/abs/2305.16160 (experience replay of molecules).
 """
 
 from __future__ import annotations
