@@ -267,8 +267,9 @@ def test_a_small_run_of_all_parts(prior: str, known: Path, tmp_path: Path) -> No
         {"reward": "tokens", "acquisition": "thompson", "update": "ppo", "lora": 2},
         {"reward": "fingerprint", "update": "none", "selection": "diverse", "keep": "[#6]"},
         {"reward": "gp", "update": "none", "selection": "everything"},
+        {"reward": "fingerprint", "update": "replay"},
     ],
-    ids=["tokens", "screening", "paper"],
+    ids=["tokens", "screening", "paper", "replay"],
 )
 def test_other_choices_run_too(prior: str, tmp_path: Path, options: dict[str, Any]) -> None:
     with Campaign.open(tmp_path, small(prior, **options)) as campaign:

@@ -110,7 +110,7 @@ class Replay:
 
     learning_rate: float = 1e-4
     best: int = 100
-    share: float = 0.25
+    share: float = 0.5
     epochs: int = 10
     batch: int = 64
     max_grad_norm: float = 1.0
