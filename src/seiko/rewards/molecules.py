@@ -6,7 +6,9 @@
     Formula         [n, 10] atoms of each element, likewise
 
 Nobody knows beforehand by which of these a property is best told: `molecule_kernel` is the weighted mean of a kernel on
-each, and the evidence of the labels sets the weights, and a length-scale for every number of the last two.
+each, and the evidence of the labels sets the weights, and a length-scale for every number of the last two. Tanimoto's
+kernel goes back to the mean for what is unlike all labels; a linear kernel on the environments, by which each is worth
+something wherever it stands, goes on beyond them.
 
 States are a molecule model's tokens; the alphabet that says what they mean is read from beside the model's weights.
 None has a gradient in relaxed tokens.
@@ -25,7 +27,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seiko.priors import SIDE_FILE, prior_folder
-from seiko.rewards.kernels import RBF, Sum, Tanimoto
+from seiko.rewards.kernels import RBF, Linear, Sum, Tanimoto
 
 if TYPE_CHECKING:
     from seiko.chemistry import FragmentAlphabet
@@ -209,13 +211,18 @@ def molecule_kernel(model: str) -> Sum:
     """Return the kernel by which molecules are alike: in fragments, in how these lie, in properties and in formula.
 
         k = w_1 T(environments) + w_2 T(environments by role) + w_3 T(atom pairs)
-            + w_4 RBF(descriptors) + w_5 RBF(formula)
+            + w_4 RBF(descriptors) + w_5 RBF(formula) + w_6 <environments, environments>
 
     T is Tanimoto's kernel on counts; both RBF have a length-scale for each number, so that those that do not matter can
-    drop out; the weights sum to one. All of these are found by the evidence of the labels.
+    drop out; the last is linear in the counts (Free and Wilson's additive contributions of fragments). The weights sum
+    to one. All of these are found by the evidence of the labels.
 
     Args:
         model: The molecule model whose tokens are read: a directory, or ``"seiko:NAME"``.
+
+    References:
+        Free, Wilson, "A mathematical contribution to structure-activity studies", 1964,
+        https://doi.org/10.1021/jm00334a001 (the linear term).
     """
     return Sum(
         kernels=(
@@ -224,5 +231,6 @@ def molecule_kernel(model: str) -> Sum:
             Tanimoto(feature=AtomPairs(model=model)),
             RBF(feature=Descriptors(model=model), ard=True),
             RBF(feature=Formula(model=model), ard=True),
+            Linear(feature=MorganCounts(model=model)),
         )
     )
