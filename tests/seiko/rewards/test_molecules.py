@@ -169,7 +169,7 @@ def test_it_finds_out_by_what_molecules_are_alike(model: str, x: Tensor, what: s
     y = {
         "formula": lambda: -(element_counts(SMILES, ["O", "N"]).sum(1) - 2).square(),
         "property": lambda: -(properties(SMILES, ["logp"])[:, 0] - 2).square(),
-        "role": lambda: tanimoto(*[morgan_counts(SMILES, by_role=True)] * 2)[:, 17],
+        "role": lambda: tanimoto(*[morgan_counts(SMILES, by_role=True)] * 2)[:, 30],
     }[what]().double()
     orders = [torch.randperm(60, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2, 3)]
 
@@ -182,9 +182,7 @@ def test_it_finds_out_by_what_molecules_are_alike(model: str, x: Tensor, what: s
         return sum(found) / len(found)
 
     both, alone = rank(molecule_kernel(model)), rank(Tanimoto(feature=MorganCounts(model=model)))
-    print(
-        f"{what}: Spearman {both:.3f} of 20 molecules from 40, three splits, {alone:.3f} by circular fingerprints alone"
-    )
+    print(f"{what}: Spearman {both:.3f} of 20 molecules from 40, {alone:.3f} by circular fingerprints, three splits")
     assert both > max(alone, least)
 
 
