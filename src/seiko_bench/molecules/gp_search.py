@@ -28,7 +28,7 @@ from torch import Tensor
 
 from seiko.acquisition import UCB
 from seiko.chemistry import atom_pair_counts, element_counts, morgan_counts, properties
-from seiko.rewards import RBF, GaussianProcess, Sum, Tanimoto
+from seiko.rewards import RBF, GaussianProcess, Linear, Sum, Tanimoto
 from seiko.rewards.molecules import DESCRIPTORS, ELEMENTS, scaled
 from seiko_bench.molecules.counted import Calls
 from seiko_bench.molecules.graph_ga import breed, mating_pool
@@ -181,6 +181,7 @@ def screening_model() -> GaussianProcess:
     """Return the recipe's reward model for the rows of `screened`."""
     ends = list(itertools.accumulate((SIZE, SIZE, SIZE, len(DESCRIPTORS), len(ELEMENTS)), initial=0))
     *counts, descriptors, formula = (Columns(first=first, last=last) for first, last in itertools.pairwise(ends))
-    kernels = [Tanimoto(feature=feature) for feature in counts]
-    kernel = Sum(kernels=(*kernels, RBF(feature=descriptors, ard=True), RBF(feature=formula, ard=True)))
+    alike = [Tanimoto(feature=feature) for feature in counts]
+    scales = [RBF(feature=feature, ard=True) for feature in (descriptors, formula)]
+    kernel = Sum(kernels=(*alike, *scales, Linear(feature=counts[0])))
     return GaussianProcess(kernel=kernel, mean="likelihood", tuned_on=256)
