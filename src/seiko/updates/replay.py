@@ -6,10 +6,11 @@
     Gaussian    -1/2 |eps - eps_hat|^2 summed over the event: the loss that diffusion models are trained with
 
 Other updates learn from their own draws, few of which are as good as what a campaign has found by then. This one learns
-which letters good designs are made of, and so the edits of good designs (`Remask`, `Rewrite`, `Splice`) become better
-by the belief, though the labels bought were not shown to (docs/log.md). What it pays with is nats: a law that has learnt a hundred designs is further
-from the pretrained one than one that has as good a mean by `PPO`. It has no anchor of its own; a KL budget leads the
-model back after each round (`KLBudget`), which is also what keeps it from learning them by heart.
+which letters good designs are made of, so that the edits of good designs (`Remask`, `Rewrite`, `Splice`) become better
+by the belief; that the labels bought become better, too, was not shown (docs/log.md). What it pays with is nats: a law
+that has learnt a hundred designs is further from the pretrained one than one that has as good a mean by `PPO`. It has
+no anchor of its own; a KL budget leads the model back after each round (`KLBudget`), which is also what keeps it from
+learning them by heart.
 
 Taking the best of all that was drawn is the cross-entropy method; that designs are learnt from again and again, in
 rounds that did not draw them, is experience replay.
