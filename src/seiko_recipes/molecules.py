@@ -340,9 +340,7 @@ def _candidates(
     if min(*edits.values(), library_share) < 0 or fresh <= 0:
         given = ", ".join(f"{name} {share}" for name, share in edits.items())
         raise ValueError(f"shares of the pool must leave some for fresh draws, got {given} and library_share {known}")
-    from seiko.campaign.library import read_library
-
-    own = () if hits is None else read_library(hits)
+    own = () if hits is None else _hits(hits)
     sources: list[CandidateSource] = [Fresh(share=fresh)]
     if edits["remask"]:
         sources.append(Remask(share=edits["remask"], hits=own, keep=keep))
@@ -351,8 +349,24 @@ def _candidates(
     if edits["splice"]:
         sources.append(Splice(share=edits["splice"], hits=own, keep=keep))
     if library is not None:
+        from seiko.campaign.library import check_library
+
+        check_library(library)
         sources.append(Library(path=library, share=known))
     return tuple(sources)
+
+
+def _hits(path: str) -> tuple[str, ...]:
+    from seiko.campaign.library import read_library
+    from seiko.chemistry import canonical
+
+    rows = read_library(path)
+    if wrong := [row for row in rows if canonical(row) is None]:
+        raise ValueError(
+            f"{path} holds {len(wrong)} of {len(rows)} hits that are no SMILES that RDKit can read, the first is "
+            f"{wrong[0]!r}: correct or remove them"
+        )
+    return rows
 
 
 def _screens(keep: str | None, weight: float | None) -> tuple[Screen, ...]:
@@ -360,5 +374,7 @@ def _screens(keep: str | None, weight: float | None) -> tuple[Screen, ...]:
     if keep is not None:
         screens.append(Substructure(smarts=keep))
     if weight is not None:
+        if weight <= 0:
+            raise ValueError(f"weight must be a positive number of daltons, got {weight}")
         screens.append(PropertyRange(descriptor="weight", high=weight))
     return tuple(screens)

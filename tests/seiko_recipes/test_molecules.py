@@ -224,6 +224,7 @@ def test_tokens_are_as_many_as_the_model_s_letters(prior: str) -> None:
         ({"selection": "everything", "weight": 300.0}, "leave weight out"),
         ({"selection": "drawn", "hits": "own.smi"}, "drawn labels what the model draws: leave hits out"),
         ({"budget": 0}, "budget must be a positive number of labels, got 0"),
+        ({"weight": -5.0}, "weight must be a positive number of daltons, got -5"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_label_is_bought(options: dict[str, Any], message: str) -> None:
@@ -234,6 +235,15 @@ def test_what_cannot_be_is_refused_before_a_label_is_bought(options: dict[str, A
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"there is no library .*absent\.smi"):
         molecules(hits=str(tmp_path / "absent.smi"))
+    with pytest.raises(FileNotFoundError, match=r"there is no library .*absent\.smi"):
+        molecules(library=str(tmp_path / "absent.smi"))
+
+
+def test_hits_that_are_no_molecules_are_named_before_a_run_is_made(tmp_path: Path) -> None:
+    own = tmp_path / "own.smi"
+    own.write_text("smiles\nCCO\nC1CC\nCCN\nCC(\n")
+    with pytest.raises(ValueError, match=r"own\.smi holds 2 of 4 hits that are no SMILES .* the first is 'C1CC'"):
+        molecules(hits=str(own))
 
 
 def small(prior: str, **options: Any) -> Recipe:

@@ -23,7 +23,7 @@ from seiko.designs import Design
 from seiko.diffusion import Noise, State, Transition
 from seiko.models import DiffusionModel
 
-__all__ = ["Library", "read_library"]
+__all__ = ["Library", "check_library", "read_library"]
 
 _ROW = 15  # sub-stream: which design
 _TRIES = 20
@@ -81,6 +81,14 @@ def _ingested(model: DiffusionModel[Transition], text: str, kind: str) -> State 
         return None
 
 
+def check_library(path: str) -> None:
+    """Raise `FileNotFoundError` if there is no such file, and no data set of that name; nothing is read or fetched."""
+    from seiko.data import list_datasets
+
+    if not Path(path).is_file() and path not in {dataset.name for dataset in list_datasets()}:
+        raise FileNotFoundError(f"there is no library {path!r}: neither a file nor the name of a data set")
+
+
 @lru_cache(maxsize=4)
 def read_library(path: str) -> tuple[str, ...]:
     """Return the designs of a file or a data set, in order.
@@ -89,12 +97,11 @@ def read_library(path: str) -> tuple[str, ...]:
         FileNotFoundError: If there is no such file, and no data set of that name.
         ValueError: If the file has no design.
     """
+    check_library(path)
     place = Path(path)
     if not place.is_file():
-        from seiko.data import fetch, list_datasets
+        from seiko.data import fetch
 
-        if path not in {dataset.name for dataset in list_datasets()}:
-            raise FileNotFoundError(f"there is no library {path!r}: neither a file nor the name of a data set")
         place = fetch(path)
     text = gzip.decompress(place.read_bytes()) if place.suffix == ".gz" else place.read_bytes()
     lines = (line.strip() for line in text.decode("utf-8-sig").splitlines())

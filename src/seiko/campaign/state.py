@@ -1,6 +1,6 @@
 """The present, as a fold over the past.
 
-    opened    the recipe
+    opened    the recipe; a run of which nothing was asked yet may be given another
     asked     a round's queries: design, source, what was believed of it
     told      labels
     compared  which of two queries is better, and comparisons taken back
@@ -322,6 +322,8 @@ def fold(state: RunState, event: Event) -> None:
         match event.kind:
             case "opened":
                 check_recipe(payload["recipe"])
+                if state.queries or state.reports:
+                    raise ValueError("a recipe comes before the first query, and there are queries")
                 state.recipe, state.opened_at = payload["recipe"], event.created_at
             case "asked":
                 for row in payload["queries"]:

@@ -26,6 +26,10 @@ Out = Annotated[
     ),
 ]
 
+Anew = Annotated[
+    bool, typer.Option("--anew", help="Start a run over that has other options, if nothing was asked of it yet.")
+]
+
 
 class RecipeGroup(TyperGroup):
     """A command for each installed recipe, and for any ``module:function``."""
@@ -37,7 +41,7 @@ class RecipeGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return the recipe's command, with its parameters as options."""
         recipe = find(cmd_name)
-        return command_for(recipe, self.start(recipe), {"out": (Out, None)})
+        return command_for(recipe, self.start(recipe), {"out": (Out, None), "anew": (Anew, False)})
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the recipes by name: their docstrings would cost the import of everything they stand on."""
@@ -55,7 +59,7 @@ class RunGroup(RecipeGroup):
 
     def start(self, recipe: RecipeFunction) -> Callable[..., None]:
         """Return the closed loop."""
-        return lambda arguments, out: run_recipe(recipe, arguments, out)
+        return lambda arguments, out, anew: run_recipe(recipe, arguments, out, anew)
 
 
 class InitGroup(RecipeGroup):
@@ -63,16 +67,19 @@ class InitGroup(RecipeGroup):
 
     def start(self, recipe: RecipeFunction) -> Callable[..., None]:
         """Return what starts a run without going further."""
-        return lambda arguments, out: init_recipe(recipe, arguments, out)
+        return lambda arguments, out, anew: init_recipe(recipe, arguments, out, anew)
 
 
-def open_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | None, *, closed: bool) -> tuple[Any, str]:
+def open_recipe(
+    recipe: RecipeFunction, arguments: dict[str, Any], out: str | None, anew: bool, *, closed: bool
+) -> tuple[Any, str]:
     """Return the run (`Campaign`) of a recipe, started if there is none, and its place as it may be printed.
 
     Args:
         recipe: The recipe.
         arguments: Its arguments.
         out: Run folder; None for runs/RECIPE-seedSEED.
+        anew: Start a run of other arguments over, if nothing was asked of it yet.
         closed: Whether the recipe must have an oracle.
 
     Raises:
@@ -92,17 +99,17 @@ def open_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | No
             f"the recipe {recipe.name!r} has no oracle, so nobody would answer: start it with `seiko init`, then use "
             "`seiko ask`, `seiko tell` and `seiko advance`"
         )
-    return Campaign.open(place, made, modules=allowed_modules(recipe.module)), shown_place(place)
+    return Campaign.open(place, made, modules=allowed_modules(recipe.module), anew=anew), shown_place(place)
 
 
-def run_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | None) -> None:
+def run_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | None, anew: bool) -> None:
     """Run the closed loop to its end and print its summary."""
     from seiko.campaign import run
     from seiko.cli.interrupt import interruptible
     from seiko.cli.progress import view
     from seiko.cli.summary import summarise
 
-    campaign, place = open_recipe(recipe, arguments, out, closed=True)
+    campaign, place = open_recipe(recipe, arguments, out, anew, closed=True)
     with campaign, interruptible() as check:
         made, state = campaign.recipe, campaign.state
         if state.reports and not campaign.done:
@@ -126,11 +133,11 @@ def run_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | Non
         say(f"{place}: finished, {campaign.stopped_because}; `seiko report {place}` draws it")
 
 
-def init_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | None) -> None:
+def init_recipe(recipe: RecipeFunction, arguments: dict[str, Any], out: str | None, anew: bool) -> None:
     """Start a run for people to label, and print its place."""
     from seiko.cli.summary import status
 
-    campaign, place = open_recipe(recipe, arguments, out, closed=False)
+    campaign, place = open_recipe(recipe, arguments, out, anew, closed=False)
     with campaign:
         deliver(as_json(status(campaign.state, place)), None)
     say(f"{place}: ready; `seiko ask {place}` prints the first batch")

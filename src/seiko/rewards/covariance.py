@@ -11,7 +11,8 @@ at once. Hyperparameters are logarithms in a dictionary, outside of the covarian
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -30,6 +31,7 @@ __all__ = [
     "Hyperparameters",
     "OrbitAverage",
     "PairKernel",
+    "ScaledKernel",
     "SumCovariance",
     "WindowCovariance",
 ]
@@ -94,6 +96,15 @@ class PairKernel(Protocol):
         ...
 
 
+@runtime_checkable
+class ScaledKernel(PairKernel, Protocol):
+    """A kernel whose hyperparameters do no more than multiply it: the pairs are compared once for all of them."""
+
+    def factor(self, logs: Hyperparameters) -> Tensor:
+        """Return what they multiply it by."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrbitAverage:
     """The mean of a kernel over all pairs of images.
@@ -124,9 +135,13 @@ class OrbitAverage:
 
     def among(self, inputs: Float[Tensor, "n images d"]) -> Callable[[Hyperparameters], Tensor]:
         """Return the kernel at these inputs."""
-        if self.start(inputs):
+        kernel, start = self.kernel, self.start(inputs)
+        if isinstance(kernel, ScaledKernel):
+            once = self(start, inputs, inputs) / kernel.factor(start)
+            return lambda logs: once * kernel.factor(logs)
+        if start:
             return lambda logs: self(logs, inputs, inputs)
-        gram = self({}, inputs, inputs)
+        gram = self(start, inputs, inputs)
         return lambda logs: gram
 
     def diagonal(self, logs: Hyperparameters, inputs: Float[Tensor, "n images d"]) -> Float[Tensor, "n"]:
@@ -225,31 +240,27 @@ class SumCovariance:
 
     def __call__(self, logs: Hyperparameters, a: Sequence[Inputs], b: Sequence[Inputs]) -> Float[Tensor, "n m"]:
         """Return the weighted sum."""
-        terms = [w * part(own, p, q) for (w, part, own), p, q in zip(self._each(logs), a, b, strict=True)]
-        return torch.stack(terms).sum(0)
+        return _total(w * part(own, p, q) for (w, part, own), p, q in zip(self._each(logs), a, b, strict=True))
 
     def among(self, inputs: Sequence[Inputs]) -> Callable[[Hyperparameters], Tensor]:
         """Return the weighted sum of the parts at these inputs."""
         grams = [part.among(own) for part, own in zip(self.parts, inputs, strict=True)]
 
         def total(logs: Hyperparameters) -> Tensor:
-            return torch.stack([w * gram(own) for (w, _, own), gram in zip(self._each(logs), grams, strict=True)]).sum(
-                0
-            )
+            return _total(w * gram(own) for (w, _, own), gram in zip(self._each(logs), grams, strict=True))
 
         return total
 
     def diagonal(self, logs: Hyperparameters, inputs: Sequence[Inputs]) -> Float[Tensor, "n"]:
         """Return the weighted sum."""
-        terms = [w * part.diagonal(own, p) for (w, part, own), p in zip(self._each(logs), inputs, strict=True)]
-        return torch.stack(terms).sum(0)
+        return _total(w * part.diagonal(own, p) for (w, part, own), p in zip(self._each(logs), inputs, strict=True))
 
     def towards(self, logs: Hyperparameters, z: Sequence[Inputs], matrix: Float[Tensor, "m c"]) -> Function:
         """Return the sum of the parts' own products."""
         products = [part.towards(own, q, w * matrix) for (w, part, own), q in zip(self._each(logs), z, strict=True)]
 
         def total(inputs: Sequence[Inputs]) -> Tensor:
-            return torch.stack([product(p) for product, p in zip(products, inputs, strict=True)]).sum(0)
+            return _total(product(p) for product, p in zip(products, inputs, strict=True))
 
         return total
 
@@ -267,3 +278,8 @@ class SumCovariance:
             return torch.cat([phi * weight.to(phi.dtype) for phi, weight in phis], dim=1)
 
         return concatenated
+
+
+def _total(terms: Iterable[Tensor]) -> Tensor:
+    """Return the sum; one term after the other, for a stack of them would be copied first."""
+    return functools.reduce(torch.add, terms)

@@ -229,7 +229,11 @@ class Linear:
 
     def compare(self, logs: Hyperparameters, a: Tensor, b: Tensor) -> Tensor:
         """Return the inner products, in units of the mean squared norm."""
-        return (a @ b.mT) * (-logs["unit"]).exp().to(a.dtype)
+        return (a @ b.mT) * self.factor(logs).to(a.dtype)
+
+    def factor(self, logs: Hyperparameters) -> Tensor:
+        """Return one over the mean squared norm."""
+        return (-logs["unit"]).exp()
 
     def random_features(self, logs: Hyperparameters, points: Tensor, size: int, generator: torch.Generator) -> Function:
         """Return the feature itself, which is exact."""

@@ -26,7 +26,7 @@ from seiko.campaign import (
     Remask,
     UnknownQuery,
 )
-from seiko.campaign.ledger import Ledger
+from seiko.campaign.ledger import Ledger, LedgerCorrupted, NewEvent
 from seiko.diffusion import Noise, path_kl, rollout
 from seiko.models import MaskedLMSource, ModelPolicy
 from seiko.oracles import Label
@@ -436,6 +436,71 @@ def test_another_recipe_is_refused_and_the_difference_named(tmp_path: Path, tiny
     with pytest.raises(RecipeMismatch, match=r"candidates\[1\].*mask_rate"):
         Campaign.open(tmp_path, tiny(candidates=(Fresh(share=0.5), Remask(share=0.5, mask_rate=0.9))))
     Campaign.open(tmp_path, tiny()).close()
+
+
+def test_a_run_of_which_nothing_was_asked_is_started_anew_with_another_recipe(tmp_path: Path, tiny: Tiny) -> None:
+    Campaign.open(tmp_path, tiny()).close()
+    with pytest.raises(RecipeMismatch, match=r"start it anew \(--anew\), for nothing was asked yet"):
+        Campaign.open(tmp_path, tiny(budget=24))
+    with Campaign.open(tmp_path, tiny(budget=24), anew=True) as campaign:
+        assert campaign.recipe.budget == 24
+        assert [event.kind for event in campaign.ledger] == ["opened", "opened"]
+        assert len(campaign.ask()) == 8
+    with Campaign.open(tmp_path, tiny(budget=24), anew=True) as campaign:  # the same recipe goes on
+        assert len(campaign.ask()) == 8
+    with pytest.raises(RecipeMismatch, match=r"choose another folder, or the options that it was started with$"):
+        Campaign.open(tmp_path, tiny(), anew=True)
+    with Campaign.open(tmp_path) as campaign:
+        assert campaign.recipe.budget == 24
+        assert [event.kind for event in campaign.ledger] == ["opened", "opened", "asked"]
+
+
+def test_a_process_whose_run_was_started_anew_asks_nothing(
+    tmp_path: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, others = Campaign._append, []
+
+    def append_second(self: Campaign, kind: str, payload: dict[str, Any]) -> None:
+        if self is old and kind == "asked":
+            others.append(Campaign.open(tmp_path, tiny(budget=24), anew=True))
+        append(self, kind, payload)
+
+    with Campaign.open(tmp_path, tiny()) as old:
+        monkeypatch.setattr(Campaign, "_append", append_second)
+        with pytest.raises(RecipeMismatch, match="started anew with another recipe by another process"):
+            old.ask()
+        with pytest.raises(RecipeMismatch, match="by another process"):
+            old.state  # noqa: B018  # it folds the ledger
+    (other,) = others
+    assert [event.kind for event in other.ledger] == ["opened", "opened"]
+    assert len(other.ask()) == 8
+    other.close()
+
+
+def test_one_that_asks_while_another_starts_anew_keeps_its_run(
+    tmp_path: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = Campaign._append
+    with Campaign.open(tmp_path, tiny()) as old:
+
+        def append_second(self: Campaign, kind: str, payload: dict[str, Any]) -> None:
+            if kind == "opened":
+                old.ask()
+            append(self, kind, payload)
+
+        monkeypatch.setattr(Campaign, "_append", append_second)
+        with pytest.raises(RecipeMismatch, match="budget"):
+            Campaign.open(tmp_path, tiny(budget=24), anew=True)
+        assert [event.kind for event in old.ledger] == ["opened", "asked"]
+        assert len(old.ask()) == 4
+
+
+def test_a_recipe_after_the_first_query_makes_no_sense(campaign: Campaign) -> None:
+    campaign.ask()
+    payload = next(iter(campaign.ledger)).payload
+    campaign.ledger.append([NewEvent("opened", payload)], expected=2)
+    with pytest.raises(LedgerCorrupted, match=r"event 3 \(opened\) makes no sense: a recipe comes before"):
+        campaign.state  # noqa: B018  # it folds the ledger
 
 
 def test_no_run_and_no_recipe(tmp_path: Path) -> None:

@@ -144,6 +144,19 @@ def test_a_run_of_another_recipe_is_refused_with_the_differences(seiko: Invoke, 
     assert events(tmp_path / "r") == ["opened"]
 
 
+def test_a_run_that_failed_before_it_asked_is_started_anew(seiko: Invoke, tmp_path: Path) -> None:
+    assert seiko("init", "plate:tiny", "--out", "r", "--budget", "8").exit_code == 0
+    refused = seiko("run", "plate:tiny", "--out", "r", "--budget", "10")
+    assert refused.exit_code == 2
+    assert "--anew" in refused.stderr
+    summary = json.loads(seiko("run", "plate:tiny", "--out", "r", "--budget", "10", "--anew").stdout)
+    assert summary["labels_used"] == 10
+    late = seiko("run", "plate:tiny", "--out", "r", "--budget", "12", "--anew")
+    assert late.exit_code == 2
+    assert "budget: 10 in the run, 12 asked for" in late.stderr
+    assert "--anew" not in late.stderr
+
+
 def test_a_recipe_without_an_oracle_says_how_to_go_on(seiko: Invoke, tmp_path: Path) -> None:
     result = seiko("run", "plate:by_hand", "--out", "r")
     assert result.exit_code == 2

@@ -101,6 +101,22 @@ def test_a_sum_is_a_weighted_mean() -> None:
     torch.testing.assert_close(covariances[1].diagonal(logs, inputs).double(), torch.ones(5).double())
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_inner_products_are_taken_once_for_all_units(symmetric: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    (covariance,) = Linear(feature=OneHot(vocabulary=4)).bind(BOTH if symmetric else None)
+    inputs = covariance.inputs(tokens(5)).double()
+    units = [{"unit": torch.tensor([value], dtype=torch.float64)} for value in (-1.0, 0.0, 2.5)]
+    expected = [covariance(unit, inputs, inputs) for unit in units]
+    among = covariance.among(inputs)
+    monkeypatch.delattr(Linear, "compare")
+    for unit, values in zip(units, expected, strict=True):
+        torch.testing.assert_close(among(unit), values)
+    weighted = units[2]["unit"].requires_grad_()
+    among(units[2]).sum().backward()
+    assert weighted.grad is not None
+    torch.testing.assert_close(weighted.grad, -expected[2].sum()[None])  # d/du exp(-u) = -exp(-u)
+
+
 @pytest.mark.parametrize(
     "kernel",
     [
