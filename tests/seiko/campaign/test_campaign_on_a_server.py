@@ -41,3 +41,8 @@ def test_a_server_compares_recipes(server: str, tiny: Callable[..., Recipe]) -> 
     Campaign.open(place, tiny()).close()
     with pytest.raises(RecipeMismatch, match=r"run=compared holds a run of another recipe .budget: 12 in the run"):
         Campaign.open(place, tiny(budget=15))
+    with Campaign.open(place, tiny(budget=15), anew=True) as campaign:
+        assert campaign.recipe.budget == 15
+        assert len(campaign.ask()) == 5
+    with pytest.raises(RecipeMismatch, match=r"run=compared holds a run of another recipe .budget: 15 in the run"):
+        Campaign.open(place, tiny(), anew=True)
