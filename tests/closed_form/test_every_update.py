@@ -55,7 +55,7 @@ def test_every_update_reaches_the_optimum(
 @pytest.mark.parametrize("beta", [0.0, 0.3])
 @pytest.mark.parametrize(
     "steering",
-    [Guidance(), SMC(particles=1024), SMC(particles=64, guidance=Guidance()), SoftBestOf(draws=256)],
+    [Guidance(), SMC(particles=1024), SMC(particles=64, guidance=Guidance()), SoftBestOf(draws=128)],
     ids=["guidance", "smc", "both", "best-of"],
 )
 def test_every_steering_reaches_the_optimum(gaussian_case: Callable[..., Any], steering: Any, beta: float) -> None:

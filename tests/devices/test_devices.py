@@ -21,9 +21,9 @@ if not hasattr(pytest.importorskip("torch.utils.backend_registration"), "_setup_
     pytest.skip("this PyTorch has no backend in Python", allow_module_level=True)
 
 PROGRAM = Path(__file__).with_name("elsewhere.py")
-QUICK = ("molecules", "images", "graphs", "latents")
+QUICK = ("molecules", "images")
 SLOW = (
-    *("letters", "ensemble", "steered", "lora", "preferences"),
+    *("graphs", "latents", "letters", "ensemble", "steered", "lora", "preferences"),
     *("gradient", "guided", "prompts", "adjoint", "policy"),
 )
 
