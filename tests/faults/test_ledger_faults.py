@@ -228,13 +228,16 @@ def test_the_past_cannot_be_changed(run: Path, statement: str, refusal: str) -> 
         assert [event.payload["n"] for event in ledger] == list(range(20))
 
 
+OTHER_DIGIT = "iif(substr(digest, 1, 1) = '0', '1', '0')"
+
+
 @pytest.mark.parametrize(
     ("statement", "why"),
     [
         ("UPDATE events SET payload = '{}' WHERE seq = 3", "event 3 .its digest differs"),
         ("UPDATE events SET kind = 'told' WHERE seq = 3", "event 3 .its digest differs"),
         ("UPDATE events SET created_at = '2001-01-01' WHERE seq = 3", "event 3 .its digest differs"),
-        ("UPDATE events SET digest = replace(digest, '0', '1') WHERE seq = 3", "event 3 .its digest differs"),
+        (f"UPDATE events SET digest = {OTHER_DIGIT} || substr(digest, 2) WHERE seq = 3", "event 3 .its digest differs"),
         ("UPDATE events SET payload = x'00ff' WHERE seq = 3", "event 3 .its digest differs"),
         ("DELETE FROM events WHERE seq = 3", "event 3 .it is missing, the next is 4"),
         ("DELETE FROM events WHERE seq <= 3", "event 1 .it is missing, the next is 4"),
