@@ -228,7 +228,7 @@ def test_the_past_cannot_be_changed(run: Path, statement: str, refusal: str) -> 
         assert [event.payload["n"] for event in ledger] == list(range(20))
 
 
-OTHER_DIGIT = "iif(substr(digest, 1, 1) = '0', '1', '0')"
+OTHER_DIGIT = "(CASE substr(digest, 1, 1) WHEN '0' THEN '1' ELSE '0' END)"
 
 
 @pytest.mark.parametrize(
