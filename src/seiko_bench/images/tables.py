@@ -80,8 +80,8 @@ def _estimators(results: Path) -> list[Part]:
     rows = []
     for result in found:
         name = result["method"]
-        times = [seed["seconds"].get(name) for seed in reached["seeds"]]
-        ratios = [seed["of_full"].get(name) for seed in reached["seeds"]]
+        ran = [seed for seed in reached["seeds"] if name in seed["seconds"]]
+        times, ratios = ([seed[key][name] for seed in ran] for key in ("seconds", "of_full"))
         cells = [_interval(result, key) for key in ("objective", "kl")]
         a_step = _interval(result, "seconds_a_step", 2)
         told = [
