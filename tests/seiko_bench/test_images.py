@@ -163,10 +163,9 @@ def test_tables_and_figures_say_what_the_files_say(tmp_path: Path) -> None:
     ours, greedy = (line for line in text.splitlines() if line.startswith(("| seiko-ucb", "| greedy")))
     assert ours.startswith("| seiko-ucb | 3 | — | — | — | 4.000 [3.750, 4.250] | — |")
     assert greedy.startswith("| greedy | 4 | — | — | — | 3.000 [2.750, 3.250] | -0.750 [-1.000, -0.500] |")
-    assert (
-        "| full | 1 | 1.50 [1.25, 1.75] | 0.0001 | 5.000 [4.750, 5.250] | 2.000 [1.750, 2.250] | 4.0, 5.0 | 1.00, 1.00 |"
-        in text
-    )
+    full = next(line for line in text.splitlines() if line.startswith("| full |"))
+    assert full.startswith("| full | 1 | 1.50 [1.25, 1.75] | 0.0001 | 5.000 [4.750, 5.250] | 2.000 [1.750, 2.250] |")
+    assert full.endswith("| 4.0, 5.0 | 1.00, 1.00 |")
     assert "| never | never |" in text
     assert [path.name for path in figures(tmp_path, tmp_path)] == ["digits-labels.png", "estimators.png"]
 
