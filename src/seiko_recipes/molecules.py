@@ -374,7 +374,7 @@ def _screens(keep: str | None, weight: float | None) -> tuple[Screen, ...]:
     if keep is not None:
         screens.append(Substructure(smarts=keep))
     if weight is not None:
-        if weight <= 0:
+        if not weight > 0:  # nor NaN
             raise ValueError(f"weight must be a positive number of daltons, got {weight}")
         screens.append(PropertyRange(descriptor="weight", high=weight))
     return tuple(screens)

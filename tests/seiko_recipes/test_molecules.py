@@ -225,6 +225,7 @@ def test_tokens_are_as_many_as_the_model_s_letters(prior: str) -> None:
         ({"selection": "drawn", "hits": "own.smi"}, "drawn labels what the model draws: leave hits out"),
         ({"budget": 0}, "budget must be a positive number of labels, got 0"),
         ({"weight": -5.0}, "weight must be a positive number of daltons, got -5"),
+        ({"weight": float("nan")}, "weight must be a positive number of daltons, got nan"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_label_is_bought(options: dict[str, Any], message: str) -> None:
