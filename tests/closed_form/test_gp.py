@@ -16,7 +16,7 @@ import gpytorch
 from linear_operator.utils.errors import NotPSDError
 
 from seiko.rewards import RBF, GaussianProcess, Hamming, Identity, LastLayer, Linear, ReverseComplement, Spectrum, Sum
-from seiko.rewards.gp import GaussianProcessBelief
+from seiko.rewards.gp_belief import GaussianProcessBelief
 from seiko.rewards.joint import Conditioned
 from seiko.rewards.kernels import Kernel
 from seiko.rewards.marginal_likelihood import tune
@@ -118,7 +118,7 @@ def both_kernels() -> Kernel:
 
 @pytest.mark.parametrize("kernel", [RBF(), both_kernels()])
 def test_errors_are_those_of_the_posterior(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seiko.rewards.gp._ROWS", 7)  # 20 states are three blocks
+    monkeypatch.setattr("seiko.rewards.gp_belief._ROWS", 7)  # 20 states are three blocks
     x, y = data(30)
     belief = GaussianProcess(kernel=kernel, restarts=0, rescale=True).fit(x, y, None, 0)
     z = data(20, seed=1)[0]

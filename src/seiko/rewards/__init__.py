@@ -16,7 +16,8 @@ from seiko.rewards.embedding import Embedding
 from seiko.rewards.ensemble import Ensemble, EnsembleBelief
 from seiko.rewards.feasibility import Feasibility, FeasibilityBelief
 from seiko.rewards.features import Candidate, Feature, FeatureSource, Identity, OneHot, Symmetrised
-from seiko.rewards.gp import GaussianProcess, GaussianProcessBelief, GaussianProcessDraw
+from seiko.rewards.gp import GaussianProcess
+from seiko.rewards.gp_belief import GaussianProcessBelief, GaussianProcessDraw
 from seiko.rewards.kernels import RBF, Hamming, Kernel, Linear, Spectrum, Sum, Tanimoto
 from seiko.rewards.last_layer import LastLayer, LastLayerBelief
 from seiko.rewards.learned import Learned

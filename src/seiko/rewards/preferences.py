@@ -21,7 +21,7 @@ from torch import Tensor
 from seiko.rewards.base import FitReport
 from seiko.rewards.choices import Choices
 from seiko.rewards.covariance import Covariance
-from seiko.rewards.gp import GaussianProcessBelief
+from seiko.rewards.gp_belief import GaussianProcessBelief
 from seiko.rewards.kernels import Kernel
 from seiko.rewards.laplace import Mode, Scores, find_mode, solve_laplace
 from seiko.rewards.split import uniforms

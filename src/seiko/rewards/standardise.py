@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["Standardised", "standardise"]
+__all__ = ["Standardised", "standard_units", "standardise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,12 @@ def standardise(x: Tensor, y: Float[Tensor, "n"], noise: Float[Tensor, "n"] | No
         raise ValueError(f"noise must be one standard deviation a label, {len(y)} of them, got {tuple(known.shape)}")
     if bool(((known < 0) | torch.isinf(known)).any()):
         raise ValueError("noise must be finite standard deviations of at least 0, NaN where unknown")
-    mean = float(values.mean())
+    mean, scale = standard_units(values)
+    return Standardised(y=(values - mean) / scale, noise=known / scale, mean=mean, scale=scale)
+
+
+def standard_units(values: Float[Tensor, "n"]) -> tuple[float, float]:
+    """Return the mean of some numbers and their standard deviation, 1 where they have no spread."""
     spread = float(values.std(correction=0))
     # Rounding gives equal labels a spread of about 1e-16 of their size; that is not a unit to divide by.
-    scale = spread if spread > 1e-9 * max(1e-9, float(values.abs().max())) else 1.0
-    return Standardised(y=(values - mean) / scale, noise=known / scale, mean=mean, scale=scale)
+    return float(values.mean()), spread if spread > 1e-9 * max(1e-9, float(values.abs().max())) else 1.0
