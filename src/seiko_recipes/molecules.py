@@ -298,7 +298,8 @@ def _reward(name: RewardName, prior: str) -> RewardModel:
     match name:
         case "gp":
             # starts on 512 labels end at the same kernel in twice the time (docs/log.md)
-            return GaussianProcess(kernel=molecule_kernel(prior), mean="likelihood", tuned_on=256, powers=(1.0, 0.5, 0.0))
+            kernel = molecule_kernel(prior)
+            return GaussianProcess(kernel=kernel, mean="likelihood", tuned_on=256, powers=(1.0, 0.5, 0.0))
         case "fingerprint":
             return GaussianProcess(kernel=Tanimoto(feature=fingerprint), mean="likelihood")
         case "ensemble":
