@@ -14,6 +14,7 @@ pytest.importorskip("gpytorch")
 
 from seiko.rewards import RBF, GaussianProcess
 from seiko.rewards.joint import Conditioned
+from seiko.rewards.marginal_likelihood import tune
 from seiko.rewards.standardise import standardise
 from seiko.rewards.warping import Warp, warped
 
@@ -122,6 +123,44 @@ def test_labels_that_need_none_are_left_as_they_are() -> None:
     z = skewed(10, seed=2)[0]
     assert torch.equal(one.posterior(z).mean, two.posterior(z).mean)
     assert torch.equal(one.posterior(z).std, two.posterior(z).std)
+
+
+def test_powers_are_compared_by_the_density_of_the_same_labels() -> None:
+    # long tails on both sides: the logarithm's own likelihood is the larger, for labels that it has squeezed together
+    generator = torch.Generator().manual_seed(0)
+    x = 4 * torch.rand(30, 1, generator=generator, dtype=torch.float64) - 2
+    y = (1.5 * torch.sin(2 * x[:, 0]) + 0.3 * torch.randn(30, generator=generator, dtype=torch.float64)) ** 3
+    told = standardise(x, y, None)
+    (covariance,) = RBF().bind(None)
+    evidence = {}
+    for power in (1.0, 0.0):
+        found, warp = warped(told, power)
+        own = tune(covariance, covariance.inputs(x), found.y, found.noise, 0, 0).log_evidence
+        evidence[power] = own, own + (0.0 if warp is None else float(warp.log_slope(told.y).mean()))
+    assert evidence[0.0][0] > evidence[1.0][0] + 0.1
+    assert evidence[0.0][1] < evidence[1.0][1] - 0.1
+    assert GaussianProcess(kernel=RBF(), restarts=0, powers=(1.0, 0.0)).fit(x, y, None, 0).warp is None
+
+
+def test_a_mean_that_was_found_is_believed_in_the_labels_own_units() -> None:
+    x, y = skewed(30)
+    belief = GaussianProcess(kernel=RBF(), restarts=0, powers=(0.0,), mean="likelihood").fit(x, y, None, 0)
+    assert belief.warp is not None
+    plain = warped(standardise(x, y, None), 0.0)[1]
+    assert plain is not None
+    assert abs(belief.warp.centre - plain.centre) > 0.01  # a mean was found
+    residual = (belief.posterior(x).mean - y) / y
+    assert float(residual.square().mean().sqrt()) < 0.2
+
+
+def test_the_noise_of_a_label_is_told_in_its_own_units() -> None:
+    x, y = skewed(40)
+    belief = GaussianProcess(kernel=RBF(), restarts=0, powers=(0.0,), rescale=False).fit(x, y, None, 0)
+    assert belief.warp is not None
+    u, sigma, step = belief.warp((y - belief.mean) / belief.scale), belief.noise**0.5, 1e-4
+    slope = (belief.warp.inverse(u + step) - belief.warp.inverse(u - step)) / (2 * step)
+    expected = belief.scale * sigma * float(slope.square().mean().sqrt())
+    assert belief.report.residual_std == pytest.approx(expected, rel=1e-5)
 
 
 def test_posterior_draws_and_errors_agree() -> None:
