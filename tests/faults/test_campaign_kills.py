@@ -117,31 +117,42 @@ def line(process: subprocess.Popen[str]) -> str:
 
 
 def play(
-    process: subprocess.Popen[str], path: Path, model: Path, seconds: float | None
+    process: subprocess.Popen[str], path: Path, model: Path, kill: tuple[int, float] | None
 ) -> tuple[dict[str, float], bool]:
-    """Run, and kill after some seconds; return the labels that were acknowledged and whether the run was finished."""
+    """Run; return the labels that were acknowledged and whether the run was finished.
+
+    Args:
+        process: The worker.
+        path: The run.
+        model: What it starts from.
+        kill: It is killed so many seconds after so many labels were acknowledged; None for never.
+    """
     assert process.stdin is not None
     process.stdin.write(f"{path} {model}\n")
     process.stdin.flush()
     told: dict[str, float] = {}
-    started: int | None = None
-    while started is None:  # a quick child may speak before its parent does
+    started, finished = 0, False
+
+    def heard() -> str:
+        nonlocal started, finished
         word, *rest = line(process).split()
-        if word == "started":
-            started = int(rest[0])
-        else:
+        if word == "told":
             told[rest[0]] = float(rest[1])
-    if seconds is not None:
+        started, finished = int(rest[0]) if word == "started" else started, finished or word == "finished"
+        return word
+
+    while not started:  # a quick child may speak before its parent does
+        heard()
+    if kill is not None:
+        labels, seconds = kill
+        while len(told) < labels and not finished:
+            heard()
         time.sleep(seconds)
         os.kill(started, signal.SIGKILL)
     process.stdin.write("reap\n")
     process.stdin.flush()
-    finished = False
-    while (text := line(process)) != "ended":
-        word, *rest = text.split()
-        finished = finished or word == "finished"
-        if word == "told":
-            told[rest[0]] = float(rest[1])
+    while heard() != "ended":
+        pass
     return told, finished
 
 
@@ -183,8 +194,10 @@ def test_killed_at_any_instant(tmp_path: Path, model: Path) -> None:
             path, promised = tmp_path / f"killed{runs}", {}
             finished = False
             while not finished:
-                seconds = moments.uniform(0, duration) if kills < KILLS else None
-                told, finished = play(process, path, model, seconds)
+                # at any time, most of which goes into moving the model; about when labels are told; soon after a start
+                kinds = (0, moments.uniform(0, duration)), (moments.randint(1, 8), moments.uniform(0, 0.005)), (0, 0.01)
+                at = kinds[kills % len(kinds)]
+                told, finished = play(process, path, model, at if kills < KILLS else None)
                 kills += not finished
                 promised |= told
                 if not finished:
