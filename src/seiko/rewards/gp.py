@@ -21,7 +21,6 @@ from torch import Tensor
 
 from seiko.rewards.base import FitReport
 from seiko.rewards.calibration import calibration
-from seiko.rewards.covariance import Covariance
 from seiko.rewards.gp_belief import GaussianProcessBelief
 from seiko.rewards.gp_posterior import Solution, solve_exact, solve_variational
 from seiko.rewards.kernels import Kernel
@@ -138,19 +137,14 @@ class GaussianProcess:
         except ModuleNotFoundError as error:
             raise ImportError("GaussianProcess needs GPyTorch: pip install 'seiko[gp]'") from error
 
-        def tuned(covariance: Covariance, labels: Standardised, on: int, restarts: int, start: Tuned | None) -> Tuned:
-            some = self._subset(x, on, seed)
-            inputs = _double(covariance.inputs(x[some]))
-            t, noise = labels.y[some], labels.noise[some]
-            return tune(covariance, inputs, t, noise, restarts, seed, start, self.mean == "likelihood")
-
-        some = self._subset(x, self.tuned_on, seed)
+        constant, some = self.mean == "likelihood", self._subset(x, self.tuned_on, seed)
         best: tuple[float, Tuned, Standardised, Warp | None] | None = None
         for covariance in self.kernel.bind(self.symmetry):
-            first: Tuned | None = None
+            inputs, first = _double(covariance.inputs(x[some])), None
             for labels, warp in (warped(told, power) for power in self.powers):
-                found = tuned(covariance, labels, self.tuned_on, 0 if first else self.restarts, first)
-                first = first or found
+                t, noise, restarts = labels.y[some], labels.noise[some], self.restarts if first is None else 0
+                found = tune(covariance, inputs, t, noise, restarts, seed, first, constant)
+                first = found if first is None else first
                 evidence = found.log_evidence + (0.0 if warp is None else float(warp.log_slope(told.y[some]).mean()))
                 if best is None or evidence > best[0]:
                     best = evidence, found, labels, warp
@@ -158,7 +152,9 @@ class GaussianProcess:
         _, found, labels, warp = best
         if self.tuned_on < min(self.polished_on, len(x)):
             # of few labels hardly two are neighbours, and neighbours are what the noise is known by
-            found = tuned(found.covariance, labels, self.polished_on, 0, found)
+            more = self._subset(x, self.polished_on, seed)
+            inputs = _double(found.covariance.inputs(x[more]))
+            found = tune(found.covariance, inputs, labels.y[more], labels.noise[more], 0, seed, found, constant)
         return found, labels, warp
 
     def _subset(self, x: Tensor, size: int, seed: int) -> Tensor:
