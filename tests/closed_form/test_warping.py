@@ -101,10 +101,7 @@ def test_the_likelihood_chooses_and_predicts_the_better_for_it() -> None:
     reports = {}
     for powers in ((1.0,), (1.0, 0.5, 0.0)):
         belief = GaussianProcess(kernel=RBF(), restarts=0, powers=powers).fit(x, y, None, 0)
-        posterior = belief.posterior(new_x)
-        std = (posterior.std.square() + belief.report.residual_std**2).sqrt()
-        miss = (new_y - posterior.mean) / std
-        reports[powers] = belief, float((0.5 * miss.square() + std.log()).mean()), posterior
+        reports[powers] = belief, belief.posterior(new_x)
     plain, chosen = reports[(1.0,)], reports[(1.0, 0.5, 0.0)]
     assert plain[0].warp is None
     assert chosen[0].warp is not None
@@ -112,7 +109,7 @@ def test_the_likelihood_chooses_and_predicts_the_better_for_it() -> None:
     assert chosen[0].report.held_out is not None
     assert plain[0].report.held_out is not None
     assert chosen[0].report.held_out.rmse < plain[0].report.held_out.rmse
-    assert float((chosen[2].mean - new_y).square().mean()) < float((plain[2].mean - new_y).square().mean())
+    assert float((chosen[1].mean - new_y).square().mean()) < float((plain[1].mean - new_y).square().mean())
 
 
 def test_labels_that_need_none_are_left_as_they_are() -> None:

@@ -75,6 +75,8 @@ for line in sys.stdin:
             work(*line.split())
             code = 0
         finally:
+            if code:
+                os.write(1, b"failed\\n")
             os._exit(code)
     os.write(1, f"started {child}\\n".encode())
     sys.stdin.readline()  # until it is waited for, a child that ended can still be signalled, and its id is its own
@@ -136,6 +138,7 @@ def play(
     def heard() -> str:
         nonlocal started, finished
         word, *rest = line(process).split()
+        assert word != "failed", "the campaign raised"
         if word == "told":
             told[rest[0]] = float(rest[1])
         started, finished = int(rest[0]) if word == "started" else started, finished or word == "finished"

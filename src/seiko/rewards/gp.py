@@ -171,7 +171,8 @@ class GaussianProcess:
     ) -> FitReport:
         mean, epistemic = solution.leave_one_out()
         factor, held_out = Rescaling(epistemic=1.0, label=1.0), None
-        y, width = (labels.y, 1.0) if warp is None else (warp.inverse(labels.y), warp.width(warp.inverse(labels.y)))
+        y = labels.y if warp is None else warp.inverse(labels.y)
+        width = 1.0 if warp is None else warp.width(y)
         if len(labels.y) >= 5:
             factor = honest(self.rescale, labels.y - mean, epistemic, label_noise)
             std = (factor.epistemic**2 * epistemic + factor.label**2 * label_noise).sqrt()
